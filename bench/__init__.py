@@ -1,0 +1,1 @@
+"""Isocenter beside DCMTK, pynetdicom and Orthanc: `make bench` (see docs/performance.md)."""

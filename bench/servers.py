@@ -1,0 +1,199 @@
+"""The servers that are measured side by side: how each is started, and what it is called."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import sender
+
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One way to run one storage SCP; `command` gets the port and an empty folder for its data."""
+
+    key: str
+    title: str
+    command: Callable[[int, Path], list[str]]
+    program: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def installed(self) -> bool:
+        """Whether its program is on this machine."""
+        return shutil.which(self.program) is not None
+
+
+class Running:
+    """A server at work on `port`, with its data in `folder`; a context manager that cleans up."""
+
+    def __init__(self, server: Server, folder: Path, *, delete: bool = False) -> None:
+        self.server = server
+        self._clear = shutil.rmtree if delete else empty
+        self._folder = folder = folder.resolve()
+        self._data = folder / "data"
+        shutil.rmtree(folder, ignore_errors=True)
+        self._data.mkdir(parents=True)
+        self.port = _free_port()
+        with (folder / "server.log").open("wb") as log:
+            self.process = subprocess.Popen(
+                server.command(self.port, self._data),
+                cwd=folder,
+                env=os.environ | server.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def __enter__(self) -> "Running":
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                client = sender.Client(
+                    self.port, sender.VERIFICATION, sender.IMPLICIT_VR_LITTLE_ENDIAN, "ANY-SCP"
+                )
+                if client.echo() == 0:
+                    client.release()
+                    return self
+            except OSError:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    log = (self._folder / "server.log").read_text(errors="replace")
+                    self.__exit__()
+                    raise RuntimeError(f"{self.server.title} did not start: {log}") from None
+                time.sleep(0.05)
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(self.server.stop_signal)
+        try:
+            self.process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._clear(self._folder)
+
+
+def empty(folder: Path) -> None:
+    """Gives the space back, but leaves the files, empty, until the whole benchmark is over.
+
+    ext4 does not use the inode of a deleted file again for one to five minutes, and looks at each
+    such inode whenever a file is created: removing one server's files made creating the next
+    one's ten times as slow (`recently_deleted` in the kernel's fs/ext4/ialloc.c), which would be
+    charged to servers that write a file per object.
+    """
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+ISOCENTER = str(Path(sys.executable).with_name("isocenter"))
+
+
+def _isocenter(port: int, data: Path) -> list[str]:
+    return [ISOCENTER, "serve", "--port", str(port), "--data", str(data)]
+
+
+def _storescp(port: int, data: Path) -> list[str]:
+    return ["storescp", "-od", str(data), str(port)]
+
+
+def _storescp_best(port: int, data: Path) -> list[str]:
+    return ["storescp", "+B", "--fork", "-pdu", "131072", "-od", str(data), str(port)]
+
+
+def _storescp_drop(port: int, data: Path) -> list[str]:
+    return ["storescp", "--ignore", "--fork", "-pdu", "131072", "-od", str(data), str(port)]
+
+
+def _pynetdicom(port: int, data: Path) -> list[str]:
+    return [sys.executable, "-m", "pynetdicom", "storescp", str(port), "-od", str(data)]
+
+
+def _orthanc(sync: bool) -> Callable[[int, Path], list[str]]:
+    def command(port: int, data: Path) -> list[str]:
+        config = data.with_name("orthanc.json")
+        settings = {
+            "Name": "BENCH",
+            "StorageDirectory": str(data),
+            "IndexDirectory": str(data),
+            "Plugins": [],
+            "HttpServerEnabled": False,
+            "DicomServerEnabled": True,
+            "DicomPort": port,
+            "DicomCheckCalledAet": False,
+            "DicomAlwaysAllowEcho": True,
+            "DicomAlwaysAllowStore": True,
+            "SyncStorageArea": sync,
+        }
+        config.write_text(json.dumps(settings))
+        return ["Orthanc", str(config)]
+
+    return command
+
+
+_NODELAY = {"TCP_NODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
+_DURABILITY = "ISOCENTER_STORAGE__DURABILITY"
+
+SERVERS = (
+    Server(
+        "isocenter-os",
+        "Isocenter, `os`",
+        _isocenter,
+        ISOCENTER,
+        {_DURABILITY: "os"},
+        signal.SIGINT,
+    ),
+    Server(
+        "isocenter-group",
+        "Isocenter, `group`",
+        _isocenter,
+        ISOCENTER,
+        {_DURABILITY: "group"},
+        signal.SIGINT,
+    ),
+    Server("dcmtk", "DCMTK storescp, defaults", _storescp, "storescp"),
+    Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", _NODELAY),
+    Server("pynetdicom", "pynetdicom storescp", _pynetdicom, sys.executable),
+    Server("orthanc-off", "Orthanc, SyncStorageArea off", _orthanc(False), "Orthanc"),
+    Server("orthanc-on", "Orthanc, SyncStorageArea on", _orthanc(True), "Orthanc"),
+    Server("dcmtk-drop", "DCMTK storescp, dropping", _storescp_drop, "storescp", _NODELAY),
+)
+DEFAULT_SERVERS = tuple(server.key for server in SERVERS if server.key != "dcmtk-drop")
+BASELINE = "dcmtk-best"
+
+
+def versions() -> dict[str, str]:
+    """The versions of the programs on this machine, for the report."""
+    commands = {
+        "Python": [sys.executable, "--version"],
+        "DCMTK": ["storescp", "--version"],
+        "Orthanc": ["Orthanc", "--version"],
+        "Isocenter": [ISOCENTER, "version"],
+        "pynetdicom": [sys.executable, "-m", "pip", "show", "pynetdicom"],
+    }
+    return {name: _version(command) for name, command in commands.items()}
+
+
+def _version(command: list[str]) -> str:
+    if shutil.which(command[0]) is None:
+        return "not installed"
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\d+\.\d+[\w.]*", said)
+    return found[0] if found else "unknown"

@@ -1,0 +1,1 @@
+"""What an archive adds to the standard: packs, index, ingest, query."""

@@ -1,0 +1,162 @@
+"""The archive as a whole: one folder, its packs, its index, and the threads that serve them."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from isocenter.archive.index import Index
+from isocenter.archive.ingest import OBJECT_SIZE, Durability, Ingest
+from isocenter.archive.janitor import Janitor
+from isocenter.archive.packs import IDLE_SECONDS, OPEN_PACKS, PACK_SIZE, OpenPack, PackStore
+from isocenter.archive.quarantine import Quarantine
+from isocenter.archive.receiving import Announcement, IncomingInstance, OnOutcome
+from isocenter.archive.recovery import Recovered, recover
+from isocenter.archive.room import RESERVE, Room
+from isocenter.archive.slow_lane import DuplicatePolicy
+from isocenter.archive.spool import SpoolFolder
+from isocenter.archive.tar import END_OF_ARCHIVE
+from isocenter.errors import IsocenterError
+
+INDEX_FILE = "index.sqlite"
+SEALERS = 8
+
+# A spooled instance passes from the ingest thread to the janitor and back this often at most.
+_SLOW_LANE_TURNS = 4
+
+log = structlog.get_logger(__name__)
+
+
+class ArchiveInUse(IsocenterError):
+    """Another process has this archive open for writing."""
+
+
+class Archive:
+    """An archive that is open for storing and querying. Use it as a context manager.
+
+    Raises ArchiveInUse when another process writes to the folder, ArchiveIndexError when the
+    index cannot be opened, OSError when the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durability: Durability = "group",
+        duplicates: DuplicatePolicy = "quarantine",
+        pack_size: int = PACK_SIZE,
+        object_size: int = OBJECT_SIZE,
+        reserve: int = RESERVE,
+        worker: str = "0",
+        index: Index | None = None,
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._lock_fd = _lock(folder, worker)
+        self.index = Index.open(folder / INDEX_FILE) if index is None else index
+        self._owns_index = index is None
+        self.packs = PackStore(folder, worker=worker, pack_size=pack_size)
+        self.quarantine = Quarantine(folder / "quarantine")
+        self.recovered = self._recover()
+        self._sealers = ThreadPoolExecutor(SEALERS, thread_name_prefix="pack-seal")
+        self._janitor = Janitor(self._keep_house)
+        self.ingest = Ingest(
+            packs=self.packs,
+            index=self.index,
+            spools=SpoolFolder(folder / "incoming" / worker),
+            quarantine=self.quarantine,
+            room=Room(folder, reserve),
+            janitor=self._janitor,
+            seal_later=self._seal_later,
+            keep_house=partial(self._janitor.submit, self._keep_house),
+            durability=durability,
+            duplicates=duplicates,
+            object_size=object_size,
+        )
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def begin(self, announcement: Announcement, on_outcome: OnOutcome) -> IncomingInstance:
+        """Start storing one instance; see `Ingest.begin`."""
+        return self.ingest.begin(announcement, on_outcome)
+
+    def close(self) -> None:
+        """Finish what was handed over, seal every pack, and close the index."""
+        for _ in range(_SLOW_LANE_TURNS):
+            self.ingest.drain()
+            self._janitor.drain()
+        self.ingest.close()
+        self._janitor.close()
+        self._seal(self.packs.take_idle())
+        if self._owns_index:
+            self.index.close()
+        os.close(self._lock_fd)
+
+    def _recover(self) -> Recovered:
+        recovered = recover(self.packs.root, self.packs.markers, self.index, self.quarantine)
+        if recovered.packs:
+            log.warning("recovered after an unclean stop", **recovered._asdict())
+        return recovered
+
+    def _seal_later(self, pack: OpenPack) -> None:
+        self._janitor.submit(partial(self._seal, [pack]))
+
+    def _keep_house(self) -> None:
+        """Seal the packs that nobody has written to for a while, and those beyond the limit."""
+        self._seal(self.packs.take_idle(since=time.monotonic() - IDLE_SECONDS, keep=OPEN_PACKS))
+
+    def _seal(self, packs: list[OpenPack]) -> None:
+        if not packs:
+            return
+        for pack in packs:
+            self.ingest.settle(pack)
+        sealed = [pack for pack in self._sealers.map(self._close_pack, packs) if pack is not None]
+        try:
+            self.index.seal_packs([(p.path, p.end + len(END_OF_ARCHIVE)) for p in sealed])
+        except IsocenterError as error:
+            log.error("the index could not note that packs are sealed", error=str(error))
+            return  # the markers stay, so the next start reads the packs again
+        for pack in sealed:
+            self.packs.forget_marker(pack)
+
+    def _close_pack(self, pack: OpenPack) -> OpenPack | None:
+        try:
+            self.packs.close_pack(pack)
+        except OSError as error:
+            # Its marker stays, so the next start reads the pack again.
+            log.error("a pack could not be sealed", pack=pack.path, error=error.strerror)
+            return None
+        return pack
+
+
+@contextmanager
+def locked(folder: Path, worker: str = "0") -> Iterator[None]:
+    """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError."""
+    fd = _lock(folder, worker)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _lock(folder: Path, worker: str) -> int:
+    path = folder / f"worker-{worker}.lock"
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise ArchiveInUse(
+            f"Another process has the archive in {folder} open for writing; stop it first."
+        ) from None
+    return fd

@@ -1,0 +1,95 @@
+"""Opening the SQLite file, and statements that SQLAlchemy compiles once and SQLite runs raw.
+
+SQLAlchemy writes the SQL, so another database gets its own; on the two hot paths (one look-up and
+one insert per received instance) the compiled text goes straight to the driver's cursor, because
+SQLAlchemy's execution alone costs more than the whole statement.
+"""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.pool import QueuePool
+from sqlalchemy.sql.expression import ClauseElement
+
+from isocenter.archive.index.errors import IndexUnusable
+
+BUSY_TIMEOUT_SECONDS = 5.0
+_WRITER_CACHE_KIB = 32 * 1024
+_READER_CACHE_KIB = 2 * 1024
+_READER_MMAP_BYTES = 256 * 1024 * 1024
+_POOLED_READERS = 8
+
+_DIALECT = sqlite.dialect(paramstyle="qmark")
+
+
+class Statement:
+    """SQL text, and the names of its parameters in their order."""
+
+    __slots__ = ("parameters", "sql")
+
+    def __init__(self, clause: ClauseElement, columns: Sequence[str] | None = None) -> None:
+        keys = None if columns is None else list(columns)
+        compiled: Any = clause.compile(dialect=_DIALECT, column_keys=keys)
+        self.sql: str = str(compiled)
+        self.parameters: tuple[str, ...] = tuple(compiled.positiontup or ())
+
+    def row(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the values in the order of the parameters."""
+        return [values[name] for name in self.parameters]
+
+
+def path_of(url_or_path: str | Path) -> Path:
+    """Return the file that `url_or_path` names.
+
+    Raises:
+        IndexUnusable: it is a URL of a database that is not supported yet.
+    """
+    text = str(url_or_path)
+    if text.startswith("sqlite:///"):
+        return Path(text.removeprefix("sqlite:///"))
+    if "://" in text:
+        scheme = text.partition("://")[0]
+        raise IndexUnusable(f"An index on {scheme} is not supported yet; give a file's path.")
+    return Path(text)
+
+
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """Open the file for reading and writing, made if it is not there, transactions by hand."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    """Open the file for reading only; each statement sees what is committed by then."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=ro",
+        uri=True,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+    connection.execute(f"PRAGMA mmap_size = {_READER_MMAP_BYTES}")
+    return connection
+
+
+def reading_engine(path: Path) -> Engine:
+    """Return an engine for queries; its connections may wander from thread to thread."""
+    return create_engine(
+        "sqlite://",
+        creator=lambda: connect_reader(path),
+        poolclass=QueuePool,
+        pool_size=_POOLED_READERS,
+        max_overflow=-1,
+        hide_parameters=True,  # they may be patients' names, and errors are logged
+    )

@@ -1,0 +1,135 @@
+"""The reading side: look-ups on the hot path, connections for queries, counts."""
+
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from sqlalchemy import Connection, func, select
+
+from isocenter.archive.index.connection import (
+    Statement,
+    connect_reader,
+    path_of,
+    reading_engine,
+)
+from isocenter.archive.index.entry import Location, QuarantineEntry, Statistics
+from isocenter.archive.index.schema import (
+    instance,
+    pack,
+    patient,
+    quarantine,
+    series,
+    study,
+    term,
+)
+from isocenter.archive.index.uids import pack_uid
+
+_DIGEST_MASK = 2**64 - 1
+
+_LOCATE = Statement(
+    select(
+        pack.c.path,
+        instance.c.offset,
+        instance.c.length,
+        instance.c.dataset_offset,
+        instance.c.digest,
+        instance.c.transfer_syntax,
+        instance.c.sop_class,
+    )
+    .join_from(instance, pack)
+    .where(instance.c.uid == b"")
+)
+_TERM = Statement(select(term.c.value).where(term.c.id == 0))
+
+
+class _ThreadConnection:
+    """One thread's connection; closed when the thread ends or the reader is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = connect_reader(path)
+        self.cursor = self.connection.cursor()
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class IndexReader:
+    """Reads an index that this or another process writes; see `interface.ReadableIndex`."""
+
+    def __init__(self, url_or_path: str | Path) -> None:
+        self._path = path_of(url_or_path)
+        self._engine = reading_engine(self._path)
+        self._local = threading.local()
+        self._connections: WeakSet[_ThreadConnection] = WeakSet()
+        self._terms: dict[int, str] = {}
+
+    def locate(self, sop_instance_uid: str) -> Location | None:
+        """Return where an instance lies, None for an unknown one."""
+        cursor = self._cursor()
+        row = cursor.execute(_LOCATE.sql, (pack_uid(sop_instance_uid),)).fetchone()
+        if row is None:
+            return None
+        path, offset, length, dataset_offset, digest, transfer_syntax, sop_class = row
+        return Location(
+            path,
+            offset,
+            length,
+            dataset_offset,
+            digest & _DIGEST_MASK,
+            self._terms.get(transfer_syntax) or self._term(transfer_syntax),
+            self._terms.get(sop_class) or self._term(sop_class),
+        )
+
+    def connect(self) -> Connection:
+        """Return a connection for one query; closing it gives it back."""
+        return self._engine.connect()
+
+    def unsealed_packs(self) -> list[str]:
+        """Return the packs that were never sealed: those a crash may have left torn."""
+        with self.connect() as connection:
+            statement = select(pack.c.path).where(pack.c.length.is_(None)).order_by(pack.c.path)
+            return list(connection.scalars(statement))
+
+    def list_quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
+        """Return what was kept aside, newest first."""
+        columns = [quarantine.c[name] for name in QuarantineEntry._fields]
+        statement = select(*columns).order_by(quarantine.c.id.desc()).limit(limit)
+        with self.connect() as connection:
+            entries = [QuarantineEntry(*row) for row in connection.execute(statement)]
+        return [entry._replace(digest=entry.digest & _DIGEST_MASK) for entry in entries]
+
+    def statistics(self) -> Statistics:
+        """Count everything; on a large index this reads one whole index of each table."""
+        counts: list[Any] = [
+            select(func.count()).select_from(table).scalar_subquery()
+            for table in (patient, study, series, instance, pack)
+        ]
+        unsealed = select(func.count()).select_from(pack).where(pack.c.length.is_(None))
+        sealed_bytes = select(func.coalesce(func.sum(pack.c.length), 0))
+        quarantined = select(func.count()).select_from(quarantine)
+        rest = [query.scalar_subquery() for query in (unsealed, sealed_bytes, quarantined)]
+        with self.connect() as connection:
+            return Statistics(*connection.execute(select(*counts, *rest)).one())
+
+    def close(self) -> None:
+        """Close every connection. No other thread may be reading any more."""
+        self._engine.dispose()
+        for held in list(self._connections):
+            held.connection.close()
+        self._local = threading.local()
+
+    def _cursor(self) -> sqlite3.Cursor:
+        try:
+            held: _ThreadConnection = self._local.held
+        except AttributeError:
+            held = self._local.held = _ThreadConnection(self._path)
+            self._connections.add(held)
+        return held.cursor
+
+    def _term(self, number: int) -> str:
+        row = self._cursor().execute(_TERM.sql, (number,)).fetchone()
+        value: str = row[0]
+        self._terms[number] = value
+        return value

@@ -1,0 +1,83 @@
+"""Attributes that no header holds: the archive counts them when asked (PS3.4 C.3.4, C.6.1.1)."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table, func, literal, select
+
+from isocenter.archive.index.attributes import ATTRIBUTES, Level
+from isocenter.archive.index.schema import instance, patient, series, study, term
+from isocenter.archive.query.columns import Condition, QueryColumn, compare, stored_column
+from isocenter.archive.query.criteria import Criterion
+
+# Under their own names, because the query itself may be about series or instances.
+_study = study.alias("counted_study")
+_series = series.alias("counted_series")
+_instance = instance.alias("counted_instance")
+
+
+def _joined(values: Select[Any], parent: Table) -> ColumnElement[Any]:
+    """The distinct values with backslashes between, as of a multi-valued element."""
+    value = values.selected_columns[0]
+    distinct = values.where(value.is_not(None)).distinct().correlate(parent).subquery()
+    return select(func.aggregate_strings(distinct.c[0], "\\")).scalar_subquery()
+
+
+def _counted(rows: Select[Any], parent: Table) -> ColumnElement[Any]:
+    return rows.with_only_columns(func.count()).correlate(parent).scalar_subquery()
+
+
+_modalities = select(_series.c.modality).where(_series.c.study == study.c.id)
+_classes = (
+    select(term.c.value)
+    .join_from(_series, _instance, _instance.c.series == _series.c.id)
+    .join(term, term.c.id == _instance.c.sop_class)
+    .where(_series.c.study == study.c.id)
+)
+_studies_of_patient = select(_study.c.id).where(_study.c.patient == patient.c.id)
+_series_of_patient = (
+    select(_series.c.id)
+    .join_from(_study, _series, _series.c.study == _study.c.id)
+    .where(_study.c.patient == patient.c.id)
+)
+_instances_of_patient = (
+    select(_instance.c.id)
+    .join_from(_study, _series, _series.c.study == _study.c.id)
+    .join(_instance, _instance.c.series == _series.c.id)
+    .where(_study.c.patient == patient.c.id)
+)
+_series_of_study = select(_series.c.id).where(_series.c.study == study.c.id)
+_instances_of_study = (
+    select(_instance.c.id)
+    .join_from(_series, _instance, _instance.c.series == _series.c.id)
+    .where(_series.c.study == study.c.id)
+)
+_instances_of_series = select(_instance.c.id).where(_instance.c.series == series.c.id)
+
+
+def _has_modality(criterion: Criterion) -> ColumnElement[bool]:
+    return _modalities.where(compare(_series.c.modality, criterion)).correlate(study).exists()
+
+
+def _has_class(criterion: Criterion) -> ColumnElement[bool]:
+    return _classes.where(compare(term.c.value, criterion)).correlate(study).exists()
+
+
+def _column(
+    level: Level, vr: str, expression: ColumnElement[Any], condition: Condition | None = None
+) -> QueryColumn:
+    return QueryColumn(level, vr, expression, str, condition)
+
+
+COLUMNS: dict[int, QueryColumn] = {
+    **{attribute.tag: stored_column(attribute) for attribute in ATTRIBUTES},
+    0x00201200: _column(Level.PATIENT, "IS", _counted(_studies_of_patient, patient)),
+    0x00201202: _column(Level.PATIENT, "IS", _counted(_series_of_patient, patient)),
+    0x00201204: _column(Level.PATIENT, "IS", _counted(_instances_of_patient, patient)),
+    0x00201206: _column(Level.STUDY, "IS", _counted(_series_of_study, study)),
+    0x00201208: _column(Level.STUDY, "IS", _counted(_instances_of_study, study)),
+    0x00201209: _column(Level.SERIES, "IS", _counted(_instances_of_series, series)),
+    0x00080061: _column(Level.STUDY, "CS", _joined(_modalities, study), _has_modality),
+    0x00080062: _column(Level.STUDY, "UI", _joined(_classes, study), _has_class),
+    0x00080056: _column(Level.PATIENT, "CS", literal("ONLINE")),  # InstanceAvailability
+}
+"""Everything that a query may name, by tag."""

@@ -1,0 +1,11 @@
+"""A query that cannot be answered because of what it says."""
+
+from isocenter.errors import IsocenterError
+
+
+class InvalidQuery(IsocenterError):  # noqa: N818 - the archive's contract
+    """The identifier breaks the rules of PS3.4 C.4.1; `offending_tag` names the element."""
+
+    def __init__(self, message: str, offending_tag: int | None = None) -> None:
+        super().__init__(message)
+        self.offending_tag = offending_tag

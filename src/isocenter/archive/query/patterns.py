@@ -1,0 +1,51 @@
+"""Wildcards in SQL: what differs between databases about matching text."""
+
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, and_
+
+_LAST_BEFORE_SURROGATES = 0xD7FF
+_FIRST_AFTER_SURROGATES = 0xE000
+_LAST_CHARACTER = 0x10FFFF
+
+
+class TextMatching(Protocol):
+    """How a database matches a DICOM pattern: `*` any characters, `?` one, all others literal."""
+
+    def pattern(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        """Whether `column` matches `pattern`, minding case."""
+
+
+class SQLiteText:
+    """GLOB has DICOM's wildcards; only its character classes have to be disarmed."""
+
+    def pattern(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
+        """Whether `column` matches `pattern`; its beginning up to a wildcard uses an index."""
+        glob = column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
+        prefix = literal_prefix(pattern)
+        return and_(prefix_range(column, prefix), glob) if prefix else glob
+
+
+def literal_prefix(pattern: str) -> str:
+    """The characters before the first wildcard."""
+    for position, character in enumerate(pattern):
+        if character in "*?":
+            return pattern[:position]
+    return pattern
+
+
+def prefix_range(column: ColumnElement[Any], prefix: str) -> ColumnElement[bool]:
+    """Whether `column` begins with `prefix`, as a range in the order of code points."""
+    bound = _after(prefix)
+    return column >= prefix if bound is None else and_(column >= prefix, column < bound)
+
+
+def _after(prefix: str) -> str | None:
+    """The first text that is behind all that begin with `prefix`; None when there is none."""
+    for position in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[position])
+        if code == _LAST_CHARACTER:
+            continue
+        following = _FIRST_AFTER_SURROGATES if code == _LAST_BEFORE_SURROGATES else code + 1
+        return prefix[:position] + chr(following)
+    return None

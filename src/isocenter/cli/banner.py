@@ -1,0 +1,51 @@
+"""What `isocenter serve` says first: what listens, where data goes, and what to try next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isocenter.server.config import Config, Durability, is_loopback
+
+_PROMISES: dict[Durability, str] = {
+    "group": "group: an accepted object survives a power failure",
+    "os": "os: an accepted object survives a crash of isocenter, not of the machine",
+}
+
+
+def start_banner(config: Config, file: Path | None = None, port: int | None = None) -> str:
+    """The text for a terminal; `port` is the real one where the configured one is 0."""
+    listen = config.listen
+    port = listen.port if port is None else port
+    reach = (
+        "this machine only" if is_loopback(listen.host) else "ANYONE on the network, unencrypted"
+    )
+    peer = _as_typed(listen.host, port)
+    return "\n".join(
+        (
+            f"Isocenter is listening as {config.node.ae_title} on {_joined(listen.host, port)}"
+            f" (plain DICOM, reachable by {reach}).",
+            f"  Data goes to     {config.node.data_directory.absolute()}",
+            f"  Durability       {_PROMISES[config.storage.durability]}",
+            f"  Configuration    {file if file else 'built-in defaults'}",
+            "",
+            "Try next, in another terminal:",
+            f"  isocenter echo {peer}",
+            f"  isocenter store {peer} some/dir",
+            f"  isocenter find {peer} -k PatientName='DOE*'",
+            "",
+            "Ctrl-C stops it.",
+        )
+    )
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _as_typed(host: str, port: int) -> str:
+    """The shortest address that reaches this listener from the same machine."""
+    from isocenter.cli.peer_address import DEFAULT_PORT
+
+    if host in ("127.0.0.1", "localhost", "0.0.0.0"):
+        return "localhost" if port == DEFAULT_PORT else f"localhost:{port}"
+    return _joined("::1" if host == "::" else host, port)

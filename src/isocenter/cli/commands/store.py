@@ -1,0 +1,211 @@
+"""`isocenter store`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from isocenter.cli import exit_codes
+from isocenter.cli.console import megabytes, plural, progress, show_json, show_table
+from isocenter.cli.failures import CommandFailed
+from isocenter.cli.file_problems import input_exit_code, show_problems
+from isocenter.cli.options import association_options, no_effect
+from isocenter.cli.peer_address import parse_address
+from isocenter.cli.verbosity import Verbosity, say
+
+if TYPE_CHECKING:
+    from isocenter.services.association import Destination
+    from isocenter.services.files import RefusedFile, StorableFile
+    from isocenter.services.storage_report import FileResult, SendReport
+
+
+def _take_port(
+    context: click.Context, _: click.Parameter, given: tuple[str, ...]
+) -> tuple[str, ...]:
+    """`PEER 11112 DIR`: a number behind a PEER without a port is the port, not a path."""
+    port = None
+    if len(given) > 0 and given[0].isascii() and given[0].isdigit():
+        number = int(given[0][:6])
+        if 1 <= number <= 65535 and parse_address(context.params["peer"]).port is None:
+            port, given = number, given[1:]
+    context.params["port"] = port
+    if not given:
+        raise click.UsageError("Name at least one file or directory to send.", context)
+    return given
+
+
+@click.command("store")
+@click.argument("peer", is_eager=True)
+@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=_take_port)
+@click.option(
+    "-j",
+    "--associations",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Send over N associations at the same time.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 100),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Try again so often, with growing pauses, when an association breaks or the peer is full.",
+)
+@click.option(
+    "--repeat", type=click.IntRange(1, 1_000_000), default=1, metavar="N", help="Send all N times."
+)
+@click.option("--no-recurse", is_flag=True, help="Do not descend into subdirectories.")
+@click.option(
+    "+sp",
+    "--scan-pattern",
+    "pattern",
+    metavar="PATTERN",
+    help="In directories, only files with such names: '*.dcm'.",
+)
+@click.option("--no-echo", is_flag=True, help="Send at once, without a C-ECHO first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, every file in it.")
+@no_effect("+sd", "--scan-directories", why="Directories are always scanned.")
+@no_effect("+r", "-r", "--recurse", why="Directories are always scanned at every depth.")
+@no_effect("-R", "--required", why="Only the presentation contexts that are needed are proposed.")
+@no_effect("-nh", "--no-halt", why="One refused file never ends the sending of the others.")
+@association_options
+def command(
+    destination: Destination,
+    paths: tuple[str, ...],
+    associations: int,
+    retries: int,
+    repeat: int,
+    no_recurse: bool,
+    pattern: str | None,
+    no_echo: bool,
+    as_json: bool,
+) -> int:
+    """Send files and directories to a node (C-STORE).
+
+    Each object is sent in the transfer syntax it is stored in. A C-ECHO goes first. Where more
+    than 128 presentation contexts are needed, several associations are made.
+    """
+    from isocenter.services.storage_scu import RetryPolicy, send_files
+
+    files, skipped = _collect(paths, not no_recurse, pattern)
+    if not files:
+        show_problems(skipped, "Skipped")
+        raise CommandFailed(
+            "There is nothing to send: no DICOM object was found in what was named.",
+            input_exit_code(0, len(skipped)),
+        )
+    say(f"{plural(len(files), 'file')} to send, {len(skipped):,} skipped.")
+    with progress("Sending", len(files) * repeat) as bar:
+        done = 0
+
+        def on_result(result: FileResult) -> None:
+            nonlocal done
+            done += 1
+            bar.update(done)
+            say(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip())
+
+        report = send_files(
+            files,
+            destination,
+            associations=associations,
+            repeat=repeat,
+            retry=RetryPolicy(retries=retries),
+            preflight=not no_echo,
+            on_result=on_result,
+        )
+    if as_json:
+        show_json(_as_json(report, destination, skipped))
+    else:
+        _show(report, skipped)
+    return _exit_code(report, paths, skipped)
+
+
+def _collect(
+    paths: tuple[str, ...], recurse: bool, pattern: str | None
+) -> tuple[list[StorableFile], list[RefusedFile]]:
+    from isocenter.services.files import RefusedFile, collect_files
+
+    files: list[StorableFile] = []
+    skipped: list[RefusedFile] = []
+    with progress("Looking for DICOM objects") as bar:
+        for found in collect_files(paths, recurse=recurse, pattern=pattern):
+            if isinstance(found, RefusedFile):
+                skipped.append(found)
+            else:
+                files.append(found)
+            bar.update(len(files) + len(skipped))
+    return files, skipped
+
+
+def _show(report: SendReport, skipped: list[RefusedFile]) -> None:
+    """The table per SOP class, and the reasons for everything that did not go smoothly."""
+    from isocenter.dictionary.uids import uid_name
+
+    columns = (report.accepted, report.warned, report.refused)
+    counts = [Counter(result.file.sop_class_uid for result in results) for results in columns]
+    classes = sorted(set().union(*counts), key=uid_name)
+    rows = [(uid_name(uid), *(f"{count[uid]:,}" for count in counts)) for uid in classes]
+    if len(rows) > 1:
+        rows.append(("All", *(f"{len(results):,}" for results in columns)))
+    show_table(("SOP Class", "Accepted", "Warned", "Refused"), rows)
+    show_problems(skipped, "Skipped")
+    show_problems([(result.file.path, result.reason) for result in report.warned], "Warned about")
+    show_problems([(result.file.path, result.reason) for result in report.refused], "Refused")
+    if report.canceled:
+        say(f"Interrupted: {plural(len(report.unsent), 'file')} not sent.", Verbosity.NORMAL)
+    seconds = max(report.seconds, 1e-6)
+    stored = len(report.accepted) + len(report.warned)
+    say(
+        f"{plural(stored, 'instance')}, {megabytes(report.bytes)} in {report.seconds:.1f} s "
+        f"({stored / seconds:,.0f}/s, {megabytes(int(report.bytes / seconds))}/s) over "
+        f"{plural(report.associations, 'association')}.",
+        Verbosity.NORMAL,
+    )
+
+
+def _as_json(
+    report: SendReport, destination: Destination, skipped: list[RefusedFile]
+) -> dict[str, Any]:
+    return {
+        "peer": str(destination),
+        "accepted": len(report.accepted),
+        "warned": len(report.warned),
+        "refused": len(report.refused),
+        "unsent": len(report.unsent),
+        "canceled": report.canceled,
+        "bytes": report.bytes,
+        "seconds": round(report.seconds, 3),
+        "associations": report.associations,
+        "files": [
+            {
+                "path": str(result.file.path),
+                "sop_class_uid": result.file.sop_class_uid,
+                "sop_instance_uid": result.file.sop_instance_uid,
+                "transfer_syntax_uid": result.file.transfer_syntax_uid,
+                "outcome": result.outcome.value,
+                "status": f"0x{result.status.code:04X}" if result.status else None,
+                "reason": result.reason,
+                "attempts": result.attempts,
+            }
+            for result in (*report.accepted, *report.warned, *report.refused)
+        ],
+        "skipped": [{"path": str(file.path), "reason": file.reason} for file in skipped],
+    }
+
+
+def _exit_code(report: SendReport, paths: tuple[str, ...], skipped: list[RefusedFile]) -> int:
+    """What went wrong most gravely. Odd files among others in a directory are no error."""
+    if report.canceled:
+        return exit_codes.INTERRUPTED
+    if any(result.status is not None for result in report.refused):
+        return exit_codes.FAILED_STATUS
+    if report.refused:
+        no_context = all("no presentation context" in r.reason for r in report.refused)
+        return exit_codes.NO_PRESENTATION_CONTEXT if no_context else exit_codes.ABORTED
+    named = any(str(file.path) in paths for file in skipped)
+    return exit_codes.INVALID_INPUT if named else exit_codes.SUCCESS

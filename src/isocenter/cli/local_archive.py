@@ -1,0 +1,90 @@
+"""Commands that work on the archive of this machine: where it is, and opening it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from isocenter.cli import exit_codes
+from isocenter.cli.failures import CommandFailed
+from isocenter.cli.options import config_option
+
+if TYPE_CHECKING:
+    from isocenter.archive.archive import Archive
+    from isocenter.archive.index.reader import IndexReader
+    from isocenter.server.config import Config
+
+
+def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -c/--config and --data."""
+    data = click.option(
+        "--data",
+        metavar="DIR",
+        help="The archive's folder (default: the configuration's, ./isocenter-data).",
+    )
+    return config_option(data(function))
+
+
+def archive_config(config: str | None, data: str | None) -> Config:
+    """The configuration of the archive that is meant. Raises ConfigError."""
+    from isocenter.server.config_loading import load_config
+
+    return load_config(config, overrides={("node", "data_directory"): data}).config
+
+
+def require_archive(config: Config) -> None:
+    """Raise CommandFailed when there is no archive where one should be."""
+    folder = config.node.data_directory
+    if not folder.is_dir():
+        raise CommandFailed(
+            f"There is no archive in {folder}; name its folder with --data, or begin one with "
+            "`isocenter serve` or `isocenter import`.",
+            exit_codes.UNREADABLE_INPUT,
+        )
+
+
+@contextmanager
+def writable_archive(config: Config) -> Iterator[Archive]:
+    """The archive, open for storing; made where there is none."""
+    from isocenter.archive.archive import Archive
+
+    storage = config.storage
+    try:
+        archive = Archive(
+            config.node.data_directory,
+            durability=storage.durability,
+            duplicates=storage.on_conflict,
+            pack_size=storage.pack_size,
+            reserve=storage.reserve,
+        )
+    except OSError as error:
+        raise CommandFailed(
+            f"{config.node.data_directory} cannot be used as a data folder: {error.strerror}.",
+            exit_codes.UNWRITABLE_OUTPUT,
+        ) from error
+    with archive:
+        yield archive
+
+
+@contextmanager
+def readable_index(config: Config) -> Iterator[IndexReader]:
+    """The index, open for reading only: this works while a node is running."""
+    require_archive(config)
+    from isocenter.archive.archive import INDEX_FILE
+    from isocenter.archive.index.reader import IndexReader
+
+    path = config.node.data_directory / INDEX_FILE
+    if not path.is_file():
+        raise CommandFailed(
+            f"{config.node.data_directory} holds no index; rebuild it from the packs with "
+            f"`isocenter reindex --data {config.node.data_directory}`.",
+            exit_codes.DAMAGED_ARCHIVE,
+        )
+    reader = IndexReader(path)
+    try:
+        yield reader
+    finally:
+        reader.close()

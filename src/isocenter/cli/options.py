@@ -1,0 +1,168 @@
+"""The options that every command with an association shares, in DCMTK's spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NoReturn
+
+import click
+
+from isocenter.cli.peer_address import calling_ae_title, resolve_peer
+from isocenter.cli.verbosity import say, verbosity_options
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+MINIMUM_PDU, MAXIMUM_PDU = 4096, 1 << 20
+A_DAY = 86400.0  # what a timeout of 0, "no limit", comes to
+PORT = click.IntRange(1, 65535)
+
+
+def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of an association; the command gets them as one `destination`.
+
+    The command itself declares `peer` and `port` arguments, which are consumed here.
+    """
+
+    @wraps(function)
+    def command(
+        *,
+        peer: str,
+        port: int | None,
+        calling_ae: str | None,
+        called_ae: str | None,
+        config: str | None,
+        maximum_pdu: int,
+        connect_timeout: float,
+        association_timeout: float,
+        response_timeout: float,
+        **arguments: Any,
+    ) -> Any:
+        from isocenter.services.association import Destination
+        from isocenter.upperlayer.limits import Timeouts
+
+        address = resolve_peer(peer, port, called_ae, config)
+        patience = association_timeout or A_DAY
+        destination = Destination(
+            host=address.host,
+            port=address.port,
+            called_ae=address.ae_title,
+            calling_ae=calling_ae_title(calling_ae, config),
+            maximum_length=maximum_pdu,
+            connect_timeout=connect_timeout or A_DAY,
+            response_timeout=response_timeout or A_DAY,
+            timeouts=Timeouts(association=patience, release=patience),
+        )
+        say(f"{destination.calling_ae} calls {destination}.")
+        return function(destination=destination, **arguments)
+
+    decorated: Callable[..., Any] = verbosity_options(command)
+    for decorate in reversed(_ASSOCIATION_OPTIONS):
+        decorated = decorate(decorated)
+    return decorated
+
+
+def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add -c/--config, the configuration file."""
+    return click.option(
+        "-c",
+        "--config",
+        metavar="FILE",
+        help="Configuration file (default: $ISOCENTER_CONFIG, else ./isocenter.toml if there).",
+    )(function)
+
+
+def not_yet(*names: str, what: str, hidden: bool = True) -> Decorator:
+    """A switch of DCMTK's that is understood, and answered by saying that it is not there yet."""
+
+    def refuse(context: click.Context, _: click.Parameter, given: bool) -> None:
+        if given:
+            _refuse(context, names[0], what)
+
+    return click.option(
+        *names,
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        hidden=hidden,
+        callback=refuse,
+        help=f"Not in this version: {what}.",
+    )
+
+
+def no_effect(*names: str, why: str) -> Decorator:
+    """A switch of DCMTK's or pynetdicom's that asks for what is done anyway."""
+    return click.option(*names, is_flag=True, expose_value=False, hidden=True, help=why)
+
+
+def _refuse(context: click.Context, name: str, what: str) -> NoReturn:
+    raise click.UsageError(f"{name} is not in this version of isocenter: {what}.", context)
+
+
+def _timeout(*names: str, default: float, text: str) -> Decorator:
+    return click.option(
+        *names,
+        type=click.FloatRange(0, A_DAY),
+        default=default,
+        show_default=True,
+        metavar="SECONDS",
+        help=text,
+    )
+
+
+_ASSOCIATION_OPTIONS: tuple[Decorator, ...] = (
+    click.option(
+        "-aet",
+        "--aetitle",
+        "--calling-aet",
+        "calling_ae",
+        metavar="AET",
+        help="Our own AE title (default: the configuration's, else ISOCENTER).",
+    ),
+    click.option(
+        "-aec",
+        "--call",
+        "--called-aet",
+        "called_ae",
+        metavar="AET",
+        help="The peer's AE title (default: the one in PEER, else ANY-SCP).",
+    ),
+    _timeout(
+        "-to", "--timeout", "connect_timeout", default=10, text="For the connection; 0 is no limit."
+    ),
+    click.option(
+        "-ts",
+        "--socket-timeout",
+        type=click.FloatRange(0, A_DAY),
+        expose_value=False,
+        metavar="SECONDS",
+        help="Understood, without effect: a peer that takes nothing for 30 s is given up.",
+    ),
+    _timeout(
+        "-ta",
+        "--acse-timeout",
+        "association_timeout",
+        default=30,
+        text="For the answers to association and release requests.",
+    ),
+    _timeout(
+        "-td",
+        "--dimse-timeout",
+        "response_timeout",
+        default=60,
+        text="For each DIMSE response; every pending one starts it anew.",
+    ),
+    click.option(
+        "-pdu",
+        "--max-pdu",
+        "maximum_pdu",
+        type=click.IntRange(MINIMUM_PDU, MAXIMUM_PDU),
+        default=131072,
+        show_default=True,
+        metavar="BYTES",
+        help="The largest PDU that we accept.",
+    ),
+    not_yet("+tls", "--tls", what="connections are plain DICOM, TLS comes in a later version"),
+    not_yet("-usr", "--user", what="user identity negotiation comes in a later version"),
+    config_option,
+)

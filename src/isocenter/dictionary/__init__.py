@@ -1,0 +1,1 @@
+"""PS3.6: what things are called (tags, value representations, keywords, unique identifiers)."""

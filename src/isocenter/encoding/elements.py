@@ -1,0 +1,209 @@
+"""Small data sets, wholly in memory: the identifiers of C-FIND, C-MOVE and the N-services.
+
+Values stay bytes in the byte order of the transfer syntax; sequences are lists of data sets.
+"""
+
+import struct
+from typing import NamedTuple
+
+from isocenter.dictionary.elements import format_tag, implicit_vr
+from isocenter.dictionary.transfer_syntaxes import TransferSyntax
+from isocenter.encoding.errors import (
+    EncodingError,
+    LimitExceeded,
+    MalformedDataSet,
+    TruncatedDataSet,
+)
+from isocenter.encoding.forms import (
+    LONG_VRS,
+    PADDED_WITH_SPACE,
+    SHORT_VRS,
+    UNDEFINED_LENGTH,
+    Buffer,
+    Form,
+    form_of,
+    has_explicit_vr,
+    has_known_vr,
+    with_vr,
+)
+from isocenter.encoding.limits import DEFAULT_LIMITS, ScanLimits
+
+Value = bytes | list["Elements"]
+"""A value field as it stands, or the items of a sequence."""
+
+
+class RawElement(NamedTuple):
+    """One data element without its tag. A `value` that is a list belongs to VR "SQ"."""
+
+    vr: str
+    value: Value
+
+
+Elements = dict[int, RawElement]
+"""A data set: elements by tag."""
+
+DEEPEST = 128
+"""Decoding and encoding recurse once per sequence; no limit may ask for more than this."""
+
+
+def decode_elements(
+    buffer: Buffer, syntax: TransferSyntax, limits: ScanLimits = DEFAULT_LIMITS
+) -> Elements:
+    """The elements of the data set that fills `buffer`.
+
+    Implicit VRs come from PS3.6. As in `scan`, a body that shows the other kind of VR than
+    `syntax` says is read as what it is.
+
+    Raises:
+        TruncatedDataSet: the buffer ends inside an element.
+        MalformedDataSet: items or delimiters stand where none can be, or encapsulated data.
+        LimitExceeded: more elements or deeper nesting than `limits` allow.
+        ValueError: the syntax is deflated (inflate first).
+    """
+    if syntax.deflated:
+        raise ValueError("A deflated data set must be inflated before it is decoded.")
+    form = form_of(syntax)
+    if form.implicit_vr != (not has_explicit_vr(buffer, 0)) and len(buffer) >= 8:
+        known = has_known_vr(buffer, 0)
+        form = with_vr(form, implicit=not known) if known or not form.implicit_vr else form
+    return _Decoder(buffer, limits).data_set(0, len(buffer), form, 0)[0]
+
+
+class _Decoder:
+    """One pass over one buffer, with what is left of its limits."""
+
+    def __init__(self, buffer: Buffer, limits: ScanLimits) -> None:
+        self.buffer = buffer
+        self.elements_left = limits.max_elements
+        self.max_depth = min(limits.max_depth, DEEPEST)
+
+    def data_set(
+        self, position: int, end: int | None, form: Form, depth: int
+    ) -> tuple[Elements, int]:
+        """Elements up to `end`, or up to an Item Delimitation Item where `end` is None."""
+        elements: Elements = {}
+        while end is None or position < end:
+            self._spend(position)
+            tag, vr, value, length = self._header(position, form)
+            if form.word(tag) == form.item_end and end is None:
+                return elements, value
+            if tag >> 16 == 0xFFFE:
+                raise MalformedDataSet("An item stands outside of any sequence", position)
+            if length == UNDEFINED_LENGTH or vr == "SQ":
+                elements[tag], position = self._sequence(tag, vr, value, length, form, depth)
+            else:
+                elements[tag] = RawElement(vr, self._value(position, value, length))
+                position = value + length
+        if position != end:
+            raise MalformedDataSet("An element is longer than the item it lies in", position)
+        return elements, position
+
+    def _header(self, position: int, form: Form) -> tuple[int, str, int, int]:
+        """Tag, VR, start of the value, length."""
+        try:
+            word, length = form.tag_and_length.unpack_from(self.buffer, position)
+            tag = form.word(word)
+            if form.implicit_vr or not has_explicit_vr(self.buffer, position):
+                return tag, implicit_vr(tag), position + 8, length
+            vr = bytes(self.buffer[position + 4 : position + 6]).decode("ascii")
+            if vr in LONG_VRS:
+                (length,) = form.length.unpack_from(self.buffer, position + 8)
+                return tag, vr, position + 12, length
+            return tag, vr, position + 8, form.header.unpack_from(self.buffer, position)[2]
+        except struct.error:
+            raise TruncatedDataSet("The data set ends inside an element", position) from None
+
+    def _value(self, position: int, value: int, length: int) -> bytes:
+        if value + length > len(self.buffer):
+            raise TruncatedDataSet("The data set ends inside an element", position)
+        return bytes(self.buffer[value : value + length])
+
+    def _sequence(
+        self, tag: int, vr: str, value: int, length: int, form: Form, depth: int
+    ) -> tuple[RawElement, int]:
+        if depth >= self.max_depth:
+            raise LimitExceeded("Sequences are nested deeper than the limit", value)
+        if form.word(tag) == form.pixel_data or (vr not in ("SQ", "UN") and not form.implicit_vr):
+            raise MalformedDataSet("Encapsulated data stands where a small value must", value)
+        end = None if length == UNDEFINED_LENGTH else value + length
+        items, position = self._items(value, end, form, depth + 1)
+        return RawElement("SQ", items), position
+
+    def _items(
+        self, position: int, end: int | None, form: Form, depth: int
+    ) -> tuple[list[Elements], int]:
+        items: list[Elements] = []
+        while end is None or position < end:
+            self._spend(position)
+            try:
+                word, length = form.tag_and_length.unpack_from(self.buffer, position)
+            except struct.error:
+                raise TruncatedDataSet("The data set ends inside a sequence", position) from None
+            position += 8
+            if word == form.sequence_end and end is None:
+                return items, position
+            if word != form.item:
+                raise MalformedDataSet("An item was expected", position - 8)
+            inside = form
+            if not form.implicit_vr and not has_explicit_vr(self.buffer, position):
+                inside = with_vr(form, implicit=True)
+            item_end = None if length == UNDEFINED_LENGTH else position + length
+            item, position = self.data_set(position, item_end, inside, depth)
+            items.append(item)
+        if position != end:
+            raise MalformedDataSet("An item is longer than the sequence it lies in", position)
+        return items, position
+
+    def _spend(self, position: int) -> None:
+        self.elements_left -= 1
+        if self.elements_left < 0:
+            raise LimitExceeded("The data set has more elements than the limit allows", position)
+
+
+def encode_elements(elements: Elements, syntax: TransferSyntax) -> bytes:
+    """The bytes of `elements` in ascending order of tags, padded to even lengths (PS3.5 7.1).
+
+    Sequences and items get their lengths. Values must already be in the byte order of `syntax`.
+
+    Raises:
+        EncodingError: a value is longer than its VR can say, or a VR is none of PS3.5 6.2.
+        LimitExceeded: sequences are nested too deeply.
+        ValueError: the syntax is deflated (encode as explicit VR little endian, then deflate).
+    """
+    if syntax.deflated:
+        raise ValueError("A data set is encoded first and deflated afterwards.")
+    return _encode_data_set(elements, form_of(syntax), 0)
+
+
+def _encode_data_set(elements: Elements, form: Form, depth: int) -> bytes:
+    if depth > DEEPEST:
+        raise LimitExceeded("Sequences are nested deeper than the limit")
+    parts = []
+    for tag in sorted(elements):
+        vr, value = elements[tag]
+        if isinstance(value, list):
+            value = b"".join(_encode_item(item, form, depth + 1) for item in value)
+        elif len(value) % 2:
+            value = bytes(value) + (b" " if vr in PADDED_WITH_SPACE else b"\0")
+        parts.append(_encode_header(tag, vr, len(value), form))
+        parts.append(value)
+    return b"".join(parts)
+
+
+def _encode_item(item: Elements, form: Form, depth: int) -> bytes:
+    content = _encode_data_set(item, form, depth)
+    return form.tag_and_length.pack(form.item, len(content)) + content
+
+
+def _encode_header(tag: int, vr: str, length: int, form: Form) -> bytes:
+    word = form.word(tag)
+    if form.implicit_vr:
+        return form.tag_and_length.pack(word, length)
+    code = int.from_bytes(vr.encode("ascii", "replace"), "little" if form.little_endian else "big")
+    if vr in LONG_VRS:
+        return form.header.pack(word, code, 0) + form.length.pack(length)
+    if vr not in SHORT_VRS:
+        raise EncodingError(f"{format_tag(tag)} has no VR of PS3.5 6.2.")
+    if length > 0xFFFF:
+        raise EncodingError(f"{format_tag(tag)} is too long for its VR {vr}.")
+    return form.header.pack(word, code, length)

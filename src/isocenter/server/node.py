@@ -1,0 +1,171 @@
+"""The running node: accepts associations on one loop and serves them from one archive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from isocenter.archive.archive import Archive
+from isocenter.dictionary.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, VERIFICATION
+from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.server.config import Config
+from isocenter.server.engine import ArchiveQueries, ArchiveSink
+from isocenter.services.acceptance import Acceptance
+from isocenter.services.provider import LoopPost, ProvidedAssociation, Service
+from isocenter.services.query_retrieve_scp import FindProvider
+from isocenter.services.storage_scp import StorageProvider
+from isocenter.services.verification_scp import VerificationProvider
+from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
+from isocenter.upperlayer.limits import AssociationLimits, Timeouts
+from isocenter.upperlayer.events import AssociationRequested
+from isocenter.upperlayer.negotiation import negotiate, refuse, reject_as_user
+from isocenter.upperlayer.pdu import AssociateRJ
+from isocenter.upperlayer.reasons import (
+    PresentationRejectReason,
+    RejectResult,
+    RejectSource,
+    UserRejectReason,
+    describe_rejection,
+)
+from isocenter.upperlayer.user_information import UserInformation
+
+QUERY_THREADS = 4
+QUIET_SECONDS = 1.0
+"""At a stop, an association without traffic for this long is aborted at once."""
+
+log = structlog.get_logger(__name__)
+
+
+class Node:
+    """One network process of a node: its listener's connections, its services, its archive."""
+
+    def __init__(self, config: Config, archive: Archive) -> None:
+        self.config = config
+        self._loop = asyncio.get_running_loop()
+        self.post = LoopPost(self._loop)
+        self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
+        self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self._associations: set[ProvidedAssociation] = set()
+        self._per_host: Counter[str] = Counter()
+        find = FindProvider(
+            ArchiveQueries(archive),
+            self._query_threads,
+            ae_title=config.node.ae_title,
+            limit=config.find.limit or 2**63 - 1,
+        )
+        services: dict[str, Service] = {
+            VERIFICATION: VerificationProvider(),
+            PATIENT_ROOT_FIND: find,
+            STUDY_ROOT_FIND: find,
+        }
+        self._acceptance = Acceptance(
+            services,
+            StorageProvider(ArchiveSink(archive)),
+            unknown_sop_classes=config.storage.accept_unknown_sop_classes,
+        )
+        self.service_for = self._acceptance.service_for
+        limits = config.limits
+        self._limits = AssociationLimits(
+            maximum_length=limits.maximum_pdu, association_pdu=limits.association_pdu
+        )
+        self._timeouts = Timeouts(
+            artim=limits.artim_timeout,
+            pdu=limits.pdu_timeout,
+            idle=limits.idle_timeout,
+            release=limits.release_timeout,
+        )
+        self.on_load_changed: Callable[[int], None] | None = None
+
+    @property
+    def load(self) -> int:
+        """How many connections are open."""
+        return len(self._associations)
+
+    def make_protocol(self) -> AssociationProtocol:
+        """Return the protocol for a new connection: asyncio's protocol factory."""
+        return AssociationProtocol(
+            self._make_user,
+            self._receive_buffer,
+            limits=self._limits,
+            timeouts=self._timeouts,
+            write_timeout=self.config.limits.write_timeout,
+        )
+
+    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
+        """Accept or reject an association (PS3.8 7.1)."""
+        connection = association.connection
+        reject = refuse(requested.request) or self._objection(association)
+        if reject is not None:
+            association.log.warning(
+                "rejected an association",
+                calling_ae=requested.request.calling_ae_title,
+                called_ae=requested.request.called_ae_title,
+                why=describe_rejection(reject.result, reject.source, reject.reason),
+            )
+            connection.reject(reject)
+            return False
+        response = negotiate(
+            requested.request,
+            self._acceptance.decide,
+            user_information=UserInformation(
+                maximum_length=self._limits.maximum_length,
+                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            ),
+        )
+        connection.accept(response)
+        association.log.info(
+            "accepted an association",
+            calling_ae=requested.request.calling_ae_title,
+            called_ae=requested.request.called_ae_title,
+            accepted=len(connection.core.accepted_contexts),
+            contexts=len(requested.request.presentation_contexts),
+        )
+        return True
+
+    def ended(self, association: ProvidedAssociation) -> None:
+        """A connection is gone."""
+        self._associations.discard(association)
+        host = association.host
+        self._per_host[host] -= 1
+        if not self._per_host[host]:
+            del self._per_host[host]
+        if self.on_load_changed is not None:
+            self.on_load_changed(self.load)
+
+    async def stop(self) -> None:
+        """Let running associations finish for a while, then abort what is left."""
+        deadline = self._loop.time() + self.config.limits.shutdown_timeout
+        while self._associations and self._loop.time() < deadline:
+            quiet_since = self._loop.time() - QUIET_SECONDS
+            for association in list(self._associations):
+                if not association.busy and association.connection.last_received < quiet_since:
+                    association.connection.abort()
+            await asyncio.sleep(0.05)
+        for association in list(self._associations):
+            association.connection.abort()
+            association.connection.drop()
+        self._query_threads.shutdown(cancel_futures=True)
+
+    def _make_user(self, connection: AssociationProtocol) -> ProvidedAssociation:
+        association = ProvidedAssociation(self, connection)
+        self._associations.add(association)
+        self._per_host[association.host] += 1
+        return association
+
+    def _objection(self, association: ProvidedAssociation) -> AssociateRJ | None:
+        limits = self.config.limits
+        crowded = self._per_host[association.host] > limits.associations_per_peer
+        if crowded or self.load > limits.associations:
+            return AssociateRJ(
+                RejectResult.REJECTED_TRANSIENT,
+                RejectSource.SERVICE_PROVIDER_PRESENTATION,
+                PresentationRejectReason.LOCAL_LIMIT_EXCEEDED,
+            )
+        if not self.config.answers_to(association.called_ae_title):
+            return reject_as_user(UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
+        return None

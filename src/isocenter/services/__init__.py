@@ -1,0 +1,1 @@
+"""PS3.4: one file per service class, user (SCU) and provider (SCP) side by side."""

@@ -1,0 +1,78 @@
+"""Which presentation contexts a provider accepts, and under which transfer syntax.
+
+An archive keeps what it is sent as it is sent, so for storage the first transfer syntax that the
+requestor names is taken, in the requestor's own order of preference: anything else would make it
+decompress, or compress, for us. A context that can be accepted never fails the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from isocenter.dictionary.sop_classes import is_other_service, is_storage
+from isocenter.dictionary.transfer_syntaxes import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TRANSFER_SYNTAXES,
+)
+from isocenter.dictionary.uids import is_valid_uid
+from isocenter.services.provider import Service
+from isocenter.upperlayer.contexts import ContextAnswer, ContextResult, ProposedContext
+from isocenter.upperlayer.negotiation import (
+    accept_context,
+    choose_transfer_syntax,
+    refuse_context,
+)
+
+MESSAGE_TRANSFER_SYNTAXES = frozenset(
+    syntax.uid
+    for syntax in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN)
+)
+"""What identifiers and other small data sets may be encoded in."""
+
+
+class Acceptance:
+    """The services of a node by abstract syntax, and the storage service for all the rest."""
+
+    def __init__(
+        self,
+        services: Mapping[str, Service],
+        storage: Service | None,
+        *,
+        unknown_sop_classes: bool = True,
+    ) -> None:
+        self._services = services
+        self._storage = storage
+        self._unknown_sop_classes = unknown_sop_classes
+
+    def decide(self, proposed: ProposedContext) -> ContextResult:
+        """Answer one proposed presentation context (PS3.8 Table 9-18)."""
+        abstract_syntax = proposed.abstract_syntax
+        if abstract_syntax in self._services:
+            supported = MESSAGE_TRANSFER_SYNTAXES.__contains__
+        elif self._stores(abstract_syntax):
+            supported = TRANSFER_SYNTAXES.__contains__
+        else:
+            return refuse_context(proposed, ContextAnswer.ABSTRACT_SYNTAX_NOT_SUPPORTED)
+        if transfer_syntax := choose_transfer_syntax(proposed, supported):
+            return accept_context(proposed, transfer_syntax)
+        return refuse_context(proposed, ContextAnswer.TRANSFER_SYNTAXES_NOT_SUPPORTED)
+
+    def service_for(self, abstract_syntax: str) -> Service:
+        """The service behind an abstract syntax that was accepted."""
+        service = self._services.get(abstract_syntax, self._storage)
+        assert service is not None
+        return service
+
+    def _stores(self, abstract_syntax: str) -> bool:
+        if self._storage is None:
+            return False
+        if is_storage(abstract_syntax):
+            return True
+        return (
+            self._unknown_sop_classes
+            and is_valid_uid(abstract_syntax)
+            and not is_other_service(abstract_syntax)
+        )
+

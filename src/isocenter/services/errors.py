@@ -1,0 +1,38 @@
+"""What can go wrong for the user of a service, beyond what the layers below report."""
+
+from __future__ import annotations
+
+from isocenter.errors import IsocenterError
+
+
+class ServiceError(IsocenterError):
+    """A service could not be used."""
+
+
+class NoPresentationContext(ServiceError):  # noqa: N818 - names the missing thing
+    """The peer accepted no presentation context for what was to be sent (PS3.8 7.1.1.13)."""
+
+    def __init__(self, peer: str, abstract_syntax: str, transfer_syntax: str | None = None) -> None:
+        wanted = f"{abstract_syntax} in {transfer_syntax}" if transfer_syntax else abstract_syntax
+        super().__init__(
+            f"{peer} accepted no presentation context for {wanted}; "
+            "check what the peer supports, or send it in another transfer syntax."
+        )
+        self.abstract_syntax = abstract_syntax
+        self.transfer_syntax = transfer_syntax
+
+
+class Interrupted(ServiceError):  # noqa: N818 - nothing is wrong
+    """Our own side gave up waiting for the peer."""
+
+
+class VerificationFailed(ServiceError):  # noqa: N818 - reads as the outcome
+    """A peer could not be verified; `phase` says how far it went.
+
+    "connect": no transport connection. "associate": connected, but no association, or none that
+    includes verification. "echo": associated, but no successful C-ECHO-RSP.
+    """
+
+    def __init__(self, phase: str, text: str) -> None:
+        super().__init__(text)
+        self.phase = phase

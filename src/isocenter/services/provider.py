@@ -1,0 +1,317 @@
+"""The provider side of an association: messages in, services called, responses out.
+
+A `ServiceProvider` names the services of a node and how it negotiates; each association gets a
+`ProvidedAssociation`, which routes requests to the service of their presentation context. Handlers
+never block: what takes time runs elsewhere and reports back through `post`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from isocenter.dimse import status
+from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssembler
+from isocenter.dimse.errors import DimseError, DimseProtocolError
+from isocenter.dimse.message import Message, Request, Response
+from isocenter.dimse.messages import CCancelRQ
+from isocenter.upperlayer.aio import AssociationProtocol
+from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.upperlayer.events import (
+    Aborted,
+    AssociationRequested,
+    ConnectionLost,
+    DataReceived,
+    Event,
+    ReleaseRequested,
+)
+
+_RELIEF_SECONDS = 0.05
+
+log = structlog.get_logger(__name__)
+
+
+class Operation(Protocol):
+    """A request that is being served: it takes the data set, and may be told to stop."""
+
+    def write(self, fragment: memoryview) -> None:
+        """Take the next bytes of the data set; they are valid during the call only."""
+
+    def finish(self) -> None:
+        """The data set, if one was announced, is complete."""
+
+    def cancel(self) -> None:
+        """C-CANCEL arrived (PS3.7 9.3.2.3)."""
+
+    def abort(self) -> None:
+        """The association is gone; nobody waits for a response."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether the peer should send no more for now."""
+
+    def when_relieved(self, resume: Callable[[], None]) -> None:
+        """Have `resume` called, from any thread, when there is room again."""
+
+
+class Service(Protocol):
+    """One service class as a provider (SCP)."""
+
+    def begin(
+        self, association: ProvidedAssociation, context: AcceptedContext, request: Request
+    ) -> Operation | None:
+        """Start serving a request; None if it was answered at once, or cannot be served here.
+
+        Raises DimseError to have its response sent.
+        """
+
+
+class LoopPost:
+    """Hands calls from other threads to the loop; many calls cost one wake-up."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._calls: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+
+    def __call__(self, call: Callable[[], None]) -> None:
+        """Run `call` on the loop, soon. A loop that is closed drops it."""
+        self._calls.append(call)
+        if not self._scheduled:
+            self._scheduled = True
+            try:
+                self._loop.call_soon_threadsafe(self._run)
+            except RuntimeError:
+                self._calls.clear()
+
+    def _run(self) -> None:
+        self._scheduled = False
+        calls = self._calls
+        while calls:
+            call = calls.popleft()
+            try:
+                call()
+            except Exception:
+                log.exception("a call on the network loop failed")
+
+
+class Node(Protocol):
+    """What a provided association needs to know of its node."""
+
+    post: LoopPost
+
+    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
+        """Accept or reject the association; say whether it was accepted."""
+
+    def service_for(self, abstract_syntax: str) -> Service:
+        """The service that serves an accepted abstract syntax."""
+
+    def ended(self, association: ProvidedAssociation) -> None:
+        """The association is over."""
+
+
+class ProvidedAssociation:
+    """One association on which this node provides services: an AssociationUser."""
+
+    def __init__(self, node: Node, connection: AssociationProtocol) -> None:
+        self._node = node
+        self.connection = connection
+        self.post = node.post
+        self._assembler = MessageAssembler()
+        self._services: dict[int, Service] = {}
+        self._receiving: Operation | None = None
+        self._operations: dict[int, Operation] = {}
+        self._waiting_for_room: list[Callable[[], None]] = []
+        self.log = log.bind(peer=connection.peer)
+        self.over = False
+        self._paused = False
+
+    @property
+    def host(self) -> str:
+        """The peer's network address."""
+        return self.connection.host
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation is under way."""
+        return bool(self._operations)
+
+    @property
+    def calling_ae_title(self) -> str:
+        """Who asked for the association."""
+        request = self.connection.core.request
+        return "" if request is None else request.calling_ae_title
+
+    @property
+    def called_ae_title(self) -> str:
+        """Whom they asked for."""
+        request = self.connection.core.request
+        return "" if request is None else request.called_ae_title
+
+    def handle(self, event: Event) -> None:
+        """Act on what the upper layer reports."""
+        if type(event) is DataReceived:
+            self._receive(event)
+        elif isinstance(event, AssociationRequested):
+            self._negotiate(event)
+        elif isinstance(event, ReleaseRequested):
+            self.log.debug("association released")
+            self.connection.confirm_release()
+            self._end()
+        elif isinstance(event, Aborted):
+            if event.by_peer:
+                self.log.info("the peer aborted the association", source=event.source)
+            else:
+                self.log.warning(
+                    "aborted the association", why=event.diagnosis, reason=event.reason
+                )
+            self._end()
+        elif isinstance(event, ConnectionLost):
+            self.log.info("the peer closed the connection without releasing the association")
+            self._end()
+
+    def closed(self) -> None:
+        """The transport is gone."""
+        self._end()
+        self._node.ended(self)
+
+    def writable(self) -> None:
+        """The peer took what it was sent: wake those who wait for that."""
+        waiting, self._waiting_for_room = self._waiting_for_room, []
+        for call in waiting:
+            call()
+
+    def when_writable(self, call: Callable[[], None]) -> None:
+        """Run `call` once the peer has room for more responses; at once if it has."""
+        if self.connection.congested:
+            self._waiting_for_room.append(call)
+        else:
+            call()
+
+    def respond(
+        self, context_id: int, response: Response, data_set: bytes | None = None
+    ) -> None:
+        """Send a response (on the loop's thread); after the association's end, drop it."""
+        self.queue(context_id, response, data_set)
+        self.flush()
+
+    def queue(self, context_id: int, response: Response, data_set: bytes | None = None) -> None:
+        """Like `respond`, but sent only at the next `flush`, together with others."""
+        if not self.over:
+            self.connection.send(context_id, response.encode(), data_set)
+
+    def flush(self) -> None:
+        """Send what was queued."""
+        if not self.over:
+            self.connection.flush()
+
+    def done(self, operation: Operation, message_id: int) -> None:
+        """An operation has sent its final response."""
+        if self._operations.get(message_id) is operation:
+            del self._operations[message_id]
+
+    def _negotiate(self, event: AssociationRequested) -> None:
+        if not self._node.answer(self, event):
+            return
+        for context in self.connection.core.accepted_contexts.values():
+            self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
+        self.log = self.log.bind(calling_ae=self.calling_ae_title)
+
+    def _receive(self, received: DataReceived) -> None:
+        if self.over:
+            return
+        receiving = self._receiving
+        try:
+            for event in self._assembler.feed(received):
+                self._act(received.context_id, event)
+        except DimseProtocolError as error:
+            self.log.warning("aborted the association", why=str(error))
+            self.connection.abort()
+            self._end()
+        except DimseError as error:
+            self.log.warning("refused a request", why=str(error), status=f"{error.status:04X}")
+            if error.response is not None:
+                self.respond(received.context_id, error.response)
+        if receiving is not None and receiving is self._receiving and receiving.congested:
+            self._pause(receiving)
+
+    def _act(self, context_id: int, event: DimseEvent) -> None:
+        if isinstance(event, CommandReceived):
+            self._begin(context_id, event.message)
+            return
+        operation = self._receiving
+        if operation is not None:
+            operation.write(event.data)
+        if event.is_last:
+            self._receiving = None
+            if operation is not None:
+                operation.finish()
+
+    def _begin(self, context_id: int, message: Message) -> None:
+        if isinstance(message, CCancelRQ):
+            if operation := self._operations.get(message.message_id_being_responded_to):
+                operation.cancel()
+            return
+        if not isinstance(message, Request):
+            self.log.warning("dropped a response that nothing here asked for")
+            return
+        if message.message_id in self._operations:
+            text = "An operation with this message ID is still under way"
+            refuse(self, context_id, message, status.DUPLICATE_INVOCATION, text)
+            return
+        context = self.connection.core.accepted_contexts[context_id]
+        operation = self._services[context_id].begin(self, context, message)
+        if operation is None:
+            return
+        self._operations[message.message_id] = operation
+        if message.has_data_set:
+            self._receiving = operation
+        else:
+            operation.finish()
+
+    def _pause(self, operation: Operation) -> None:
+        self._paused = True
+        self.connection.pause_reading()
+        operation.when_relieved(lambda: self.post(self._resume))
+        self._look_again(operation)
+
+    def _look_again(self, operation: Operation) -> None:
+        # What relieves an operation may be another one's progress, of which it is not told.
+        if self._paused and not self.over:
+            if operation.congested:
+                self.connection.later(_RELIEF_SECONDS, lambda: self._look_again(operation))
+            else:
+                self._resume()
+
+    def _resume(self) -> None:
+        if self._paused and not self.over:
+            self._paused = False
+            self.connection.resume_reading()
+
+    def _end(self) -> None:
+        if self.over:
+            return
+        self.over = True
+        operations, self._operations = self._operations, {}
+        for operation in operations.values():
+            operation.abort()
+        self._receiving = None
+        self.writable()
+
+
+def refuse(
+    association: ProvidedAssociation, context_id: int, request: Request, code: int, comment: str
+) -> None:
+    """Answer a request with a failure status and a comment for whoever reads the peer's log."""
+    response_class = request.response_class
+    if response_class is None:
+        return
+    association.log.warning("refused a request", status=str(status.describe(code)), why=comment)
+    response = response_class(
+        message_id_being_responded_to=request.message_id, status=code, error_comment=comment
+    )
+    association.respond(context_id, response)

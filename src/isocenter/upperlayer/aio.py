@@ -1,0 +1,215 @@
+"""The asyncio driver: moves the bytes of one association between a transport and its core.
+
+One receive buffer serves every connection of a loop, because each read is handled to the end
+before the next begins; so an idle association costs a few kilobytes. Deadlines are kept by one
+timer per connection that is re-armed only when it fires too early, not at each read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+from isocenter.upperlayer.association import Association
+from isocenter.upperlayer.limits import AssociationLimits, Timeouts
+from isocenter.upperlayer.events import Event
+from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
+from isocenter.upperlayer.reasons import AbortSource
+
+RECEIVE_BUFFER_SIZE = 256 * 1024
+HIGH_WATER = 256 * 1024
+WRITE_TIMEOUT = 30.0
+"""Seconds without progress after which a peer that takes none of our bytes is dropped."""
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)
+
+
+class AssociationUser(Protocol):
+    """Whoever acts on the events of one association (PS3.7 and up)."""
+
+    def handle(self, event: Event) -> None:
+        """Act on an event; must not block. Data in it are valid during the call only."""
+
+    def closed(self) -> None:
+        """The transport is gone; no event follows."""
+
+    def writable(self) -> None:
+        """The peer has taken what it was sent; more may be written."""
+
+
+class AssociationProtocol(asyncio.BufferedProtocol):
+    """The acceptor's side of one transport connection."""
+
+    def __init__(
+        self,
+        make_user: Callable[[AssociationProtocol], AssociationUser],
+        receive_buffer: memoryview,
+        *,
+        limits: AssociationLimits,
+        timeouts: Timeouts,
+        write_timeout: float = WRITE_TIMEOUT,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._buffer = receive_buffer
+        self._make_user = make_user
+        self._limits = limits
+        self._timeouts = timeouts
+        self._write_timeout = write_timeout
+        self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._socket: socket.socket | None = None
+        self.congested = False
+        self.peer = self.host = ""
+        self.last_received = 0.0
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=HIGH_WATER)
+        self._socket = transport.get_extra_info("socket")
+        address = transport.get_extra_info("peername")
+        if isinstance(address, tuple):
+            self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
+        if self._socket is not None and self._socket.family != socket.AF_UNIX:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        now = self._loop.time()
+        self.core = Association(
+            requestor=False, limits=self._limits, timeouts=self._timeouts, now=now
+        )
+        self._user = self._make_user(self)
+        self._dispatch(self.core.connection_made(now))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.last_received = now = self._loop.time()
+        self._dispatch(self.core.receive_data(self._buffer[:nbytes], now))
+        self._acknowledge_at_once()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._timer, self._stalled):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._stalled = None
+        for event in self.core.connection_lost(self._loop.time()):
+            self._user.handle(event)
+        self._user.closed()
+
+    def pause_writing(self) -> None:
+        self.congested = True
+        self._stalled = self._loop.call_later(self._write_timeout, self._check_progress, self._pending())
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        self._user.writable()
+
+    # What the association's user calls
+
+    def accept(self, response: AssociateAC) -> None:
+        """A-ASSOCIATE response (accept)."""
+        self.core.accept(response, self._loop.time())
+
+    def reject(self, reject: AssociateRJ) -> None:
+        """A-ASSOCIATE response (reject)."""
+        self.core.reject(reject, self._loop.time())
+
+    def confirm_release(self) -> None:
+        """A-RELEASE response."""
+        self.core.confirm_release(self._loop.time())
+
+    def abort(self, source: int = AbortSource.SERVICE_USER, reason: int = 0) -> None:
+        """A-ABORT (by the service user) or A-P-ABORT request; what was queued is still sent."""
+        if not self.core.closing:
+            self.core.abort(source, reason, self._loop.time())
+            self.flush()
+
+    def send(
+        self, context_id: int, command: bytes, data: bytes | Sequence[memoryview] | None = None
+    ) -> None:
+        """Queue one message; `flush` writes it. Outside `handle`, call `flush` afterwards."""
+        now = self._loop.time()
+        self.core.send_data(context_id, True, command, now)
+        if data is not None:
+            self.core.send_data(context_id, False, data, now)
+
+    def flush(self) -> None:
+        """Write what the core has to send, and close when it says so."""
+        if pieces := self.core.data_to_send():
+            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if self.core.closing:
+            self._transport.close()
+        self._arm()
+
+    def pause_reading(self) -> None:
+        """Take no more bytes from the peer for now."""
+        self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Run `call` on the loop after a while."""
+        self._loop.call_later(seconds, call)
+
+    def drop(self) -> None:
+        """Close the transport without another word."""
+        self._transport.abort()
+
+    # Inside
+
+    def _dispatch(self, events: Iterable[Event]) -> None:
+        handle = self._user.handle
+        for event in events:
+            handle(event)
+        self.flush()
+
+    def _acknowledge_at_once(self) -> None:
+        # Peers that leave Nagle's algorithm on hold back the second small write of a message
+        # until we acknowledge the first; Linux delays that by 40 ms unless asked again and again.
+        if _QUICKACK is not None and self._socket is not None and not self._transport.is_closing():
+            try:
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            except OSError:
+                self._socket = None
+
+    def _arm(self) -> None:
+        deadline = self.core.deadline
+        if deadline is None or self._transport.is_closing():
+            return
+        if self._timer is not None:
+            if self._timer.when() <= deadline:
+                return  # fires early, then arms itself again
+            self._timer.cancel()
+        self._timer = self._loop.call_at(deadline, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        deadline = self.core.deadline
+        if deadline is not None and deadline <= now:
+            self._dispatch(self.core.expire(now))
+        else:
+            self._arm()
+
+    def _pending(self) -> int:
+        return self._transport.get_write_buffer_size()
+
+    def _check_progress(self, pending_before: int) -> None:
+        pending = self._pending()
+        if pending >= pending_before:
+            self.drop()
+        else:
+            self._stalled = self._loop.call_later(self._write_timeout, self._check_progress, pending)

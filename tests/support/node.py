@@ -1,0 +1,57 @@
+"""Isocenter itself as a real process: what a person gets who types `isocenter serve`."""
+
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+from tests.support.processes import Server, free_port, run
+
+ISOCENTER = Path(sys.executable).with_name("isocenter")
+AE_TITLE = "ISOCENTER"
+
+# What must never stand in the log of a node to which nothing bad was done.
+_TROUBLE = re.compile(
+    r"Traceback \(most recent|\b(ERROR|CRITICAL)\b|\[(error|critical) *\]"
+    r"|level\W+(error|critical)|ResourceWarning|RuntimeWarning|never awaited|never retrieved"
+)
+
+
+class Node(Server):
+    """A running `isocenter serve` on a free port, with its data in `data`."""
+
+    def __init__(self, data: Path, *options: str) -> None:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        self.data = data
+        self._stopped = False
+        port = free_port()
+        super().__init__(
+            [ISOCENTER, "serve", "--port", str(port), "--data", data, *options],
+            port,
+            data.with_name(f"{data.name}.log"),
+            cwd=data.parent,
+            env=os.environ | {"PYTHONWARNINGS": "always::ResourceWarning"},
+        )
+
+    def stop(self, by: signal.Signals = signal.SIGINT, *, trouble_expected: bool = False) -> int:
+        """Stops the node as Ctrl-C does; it must end with 0 and have logged no trouble."""
+        if self._stopped:
+            return 0
+        self._stopped = True
+        status = super().stop(by)
+        assert trouble_expected or status == 0, f"exit status {status}; it said:\n{self.log()}"
+        trouble = None if trouble_expected else _TROUBLE.search(self.log())
+        assert trouble is None, f"the node logged trouble:\n{self.log()}"
+        return status
+
+    def kill(self) -> None:
+        """Ends the node as a power cut would: at once, with nothing flushed or said."""
+        self.process.kill()
+        self.process.wait()
+        self._stopped = True
+
+
+def isocenter(*arguments: str | Path, timeout: float = 60):
+    """Runs the command line to its end: `isocenter("echo", node.address)`."""
+    return run([ISOCENTER, *arguments], timeout=timeout)

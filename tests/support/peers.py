@@ -1,0 +1,66 @@
+"""Foreign DICOM programs: DCMTK, GDCM and pynetdicom, as clients and as servers."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import Server, free_port, require, run, run_module
+
+Result = subprocess.CompletedProcess[str]
+
+
+def dcmtk(program: str, *arguments: str | Path) -> Result:
+    """Runs a program of OFFIS DCMTK; skips the test where it is not installed."""
+    return run([require(program, "dcmtk"), *arguments])
+
+
+def gdcmscu(*arguments: str | Path) -> Result:
+    """Runs GDCM's client; skips the test where it is not installed."""
+    return run([require("gdcmscu", "libgdcm-tools"), *arguments])
+
+
+def pynetdicom(application: str, *arguments: str | Path) -> Result:
+    """Runs `python -m pynetdicom APPLICATION ...`; skips the test where it is not installed."""
+    pytest.importorskip("pynetdicom")
+    return run_module("pynetdicom", application, *arguments)
+
+
+def dcmtk_storescp(folder: Path, *options: str) -> Server:
+    """DCMTK's storage SCP, writing what it receives, bit for bit, to `folder`/received."""
+    received = folder / "received"
+    received.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    command = [require("storescp", "dcmtk"), "-v", "+B", "-od", received, *options, str(port)]
+    return Server(command, port, folder / "storescp.log")
+
+
+def dcmtk_dcmqrscp(folder: Path, ae_title: str = "DCMQRSCP") -> Server:
+    """DCMTK's small archive (storage and query), empty, open to everyone."""
+    program = require("dcmqrscp", "dcmtk")
+    database = folder / "database"
+    database.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = folder / "dcmqrscp.cfg"
+    config.write_text(
+        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
+        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"AETable BEGIN\n{ae_title} {database} RW (200, 1024mb) ANY\nAETable END\n"
+    )
+    return Server([program, "-v", "-c", config], port, folder / "dcmqrscp.log")
+
+
+def pynetdicom_qrscp(folder: Path) -> Server:
+    """pynetdicom's small archive (storage and query), empty."""
+    pytest.importorskip("pynetdicom")
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = folder / "qrscp.ini"
+    config.write_text(
+        f"[DEFAULT]\nae_title: QRSCP\nport: {port}\nmax_pdu: 16382\nacse_timeout: 30\n"
+        "dimse_timeout: 30\nnetwork_timeout: 30\nbind_address: 127.0.0.1\n"
+        f"instance_location: {folder / 'instances'}\ndatabase_location: {folder / 'index.sqlite'}\n"
+    )
+    command = [sys.executable, "-m", "pynetdicom", "qrscp", "-v", "-c", config]
+    return Server(command, port, folder / "qrscp.log")
