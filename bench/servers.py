@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,7 +26,6 @@ class Server:
     command: Callable[[int, Path], list[str]]
     program: str
     env: Mapping[str, str] = field(default_factory=dict)
-    stop_signal: signal.Signals = signal.SIGTERM
 
     @property
     def installed(self) -> bool:
@@ -75,7 +73,7 @@ class Running:
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(self.server.stop_signal)
+            self.process.terminate()
         try:
             self.process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
@@ -106,8 +104,12 @@ def _free_port() -> int:
 ISOCENTER = str(Path(sys.executable).with_name("isocenter"))
 
 
-def _isocenter(port: int, data: Path) -> list[str]:
-    return [ISOCENTER, "serve", "--port", str(port), "--data", str(data)]
+def _isocenter(durability: str) -> Callable[[int, Path], list[str]]:
+    def command(port: int, data: Path) -> list[str]:
+        where = ["--port", str(port), "--data", str(data)]
+        return [ISOCENTER, "serve", *where, "--durability", durability]
+
+    return command
 
 
 def _storescp(port: int, data: Path) -> list[str]:
@@ -149,25 +151,10 @@ def _orthanc(sync: bool) -> Callable[[int, Path], list[str]]:
 
 
 _NODELAY = {"TCP_NODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
-_DURABILITY = "ISOCENTER_STORAGE__DURABILITY"
 
 SERVERS = (
-    Server(
-        "isocenter-os",
-        "Isocenter, `os`",
-        _isocenter,
-        ISOCENTER,
-        {_DURABILITY: "os"},
-        signal.SIGINT,
-    ),
-    Server(
-        "isocenter-group",
-        "Isocenter, `group`",
-        _isocenter,
-        ISOCENTER,
-        {_DURABILITY: "group"},
-        signal.SIGINT,
-    ),
+    Server("isocenter-os", "Isocenter, `os`", _isocenter("os"), ISOCENTER),
+    Server("isocenter-group", "Isocenter, `group`", _isocenter("group"), ISOCENTER),
     Server("dcmtk", "DCMTK storescp, defaults", _storescp, "storescp"),
     Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", _NODELAY),
     Server("pynetdicom", "pynetdicom storescp", _pynetdicom, sys.executable),

@@ -1,7 +1,9 @@
 """What every test may ask for, and the rules that hold for the whole suite."""
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -39,21 +41,15 @@ def free_port() -> int:
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
     """Starts nodes of a test's own; each is stopped, and its log checked, when the test ends."""
-    nodes: list[Node] = []
-
-    def start(data: Path | None = None, *options: str) -> Node:
-        node = Node(data or tmp_path / f"data-{len(nodes)}", *options)
-        nodes.append(node)
-        return node
-
-    yield start
-    for node in nodes:
-        node.stop()
+    numbers = itertools.count()
+    with ExitStack() as stack:
+        yield lambda data=None, *options: stack.enter_context(
+            Node(data or tmp_path / f"data-{next(numbers)}", *options)
+        )
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """One running node that the tests of a module share."""
-    shared = Node(tmp_path_factory.mktemp("node") / "data")
-    yield shared
-    shared.stop()
+    with Node(tmp_path_factory.mktemp("node") / "data") as shared:
+        yield shared

@@ -204,6 +204,14 @@ def test_a_missing_identity_is_read_from_a_deflated_data_set() -> None:
     assert meta.sop_instance_uid == "1.2.3.4"
 
 
+def test_a_deflated_stream_is_not_taken_for_a_command_set() -> None:
+    data = small_data_set()[:256].ljust(256, b"\0")
+    stored_block = b"\x00\x00\x01\xff\xfe" + data  # begins like a tag of group 0000
+    head = file_with(meta_element(0x10, "UI", DEFLATED.encode()))
+    meta, offset = locate_dataset(head + stored_block)
+    assert (meta.sop_instance_uid, offset) == ("1.2.3.4", len(head))
+
+
 def test_a_command_set_before_the_data_set_is_passed_over() -> None:
     command = element(0x00000000, "", bytes(4), implicit=True)
     command += element(0x00000100, "", b"\x01\0", implicit=True)

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from isocenter.dictionary.transfer_syntaxes import (
@@ -29,6 +29,9 @@ from tests.encoding.synthetic import (
     small_data_set,
     undefined_sequence,
 )
+
+# A busy machine must not fail a test.
+PATIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SYNTAXES = [EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN]
 BODIES = {
@@ -106,7 +109,7 @@ def refuses_or_returns(call: Callable[[], object]) -> object | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@PATIENT
 @given(hostile())
 def test_a_scan_raises_nothing_but_encoding_errors(case: tuple[TransferSyntax, bytes]) -> None:
     syntax, data = case
@@ -114,7 +117,7 @@ def test_a_scan_raises_nothing_but_encoding_errors(case: tuple[TransferSyntax, b
         refuses_or_returns(lambda final=final: scan(data, syntax, WANTED, final=final))
 
 
-@settings(max_examples=300, deadline=None)
+@PATIENT
 @given(trees())
 def test_a_scan_of_any_tree_stays_inside_the_buffer(data: bytes) -> None:
     for syntax in SYNTAXES:
@@ -124,7 +127,7 @@ def test_a_scan_of_any_tree_stays_inside_the_buffer(data: bytes) -> None:
             assert found.complete == (found.position == len(data))  # type: ignore[attr-defined]
 
 
-@settings(max_examples=300, deadline=None)
+@PATIENT
 @given(st.one_of(hostile(), trees().map(lambda tree: (EXPLICIT_VR_LITTLE_ENDIAN, tree))), st.data())
 def test_a_scan_in_two_parts_is_a_scan_in_one(
     case: tuple[TransferSyntax, bytes], choice: st.DataObject
@@ -143,14 +146,14 @@ def test_a_scan_in_two_parts_is_a_scan_in_one(
     assert rest.position == whole.position  # type: ignore[attr-defined]
 
 
-@settings(max_examples=300, deadline=None)
+@PATIENT
 @given(hostile())
 def test_decoding_raises_nothing_but_encoding_errors(case: tuple[TransferSyntax, bytes]) -> None:
     syntax, data = case
     refuses_or_returns(lambda: decode_elements(data, syntax))
 
 
-@settings(max_examples=200, deadline=None)
+@PATIENT
 @given(trees())
 def test_what_was_decoded_can_be_encoded_and_decoded_again(data: bytes) -> None:
     elements = refuses_or_returns(lambda: decode_elements(data, EXPLICIT_VR_LITTLE_ENDIAN))
@@ -172,7 +175,7 @@ def test_decoding_without_end_meets_the_limit(depth: int, syntax: TransferSyntax
         decode_elements(data, syntax)
 
 
-@settings(max_examples=200, deadline=None)
+@PATIENT
 @given(
     st.one_of(
         st.binary(max_size=300),
@@ -188,7 +191,7 @@ def test_a_file_raises_nothing_but_encoding_errors(data: bytes) -> None:
             assert 0 <= found[1] <= len(data)  # type: ignore[index]
 
 
-@settings(max_examples=200, deadline=None)
+@PATIENT
 @given(
     st.one_of(
         st.binary(max_size=300),

@@ -1,10 +1,12 @@
 """Isocenter itself as a real process: what a person gets who types `isocenter serve`."""
 
+import json
 import os
 import re
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from tests.support.processes import Server, free_port, run
 
@@ -31,7 +33,7 @@ class Node(Server):
             port,
             data.with_name(f"{data.name}.log"),
             cwd=data.parent,
-            env=os.environ | {"PYTHONWARNINGS": "always::ResourceWarning"},
+            env=_environment(),
         )
 
     def stop(self, by: signal.Signals = signal.SIGINT, *, trouble_expected: bool = False) -> int:
@@ -52,6 +54,19 @@ class Node(Server):
         self._stopped = True
 
 
+def _environment() -> dict[str, str]:
+    """This process's environment without a configuration; warnings of leaks are shown."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("ISOCENTER_")}
+    return ours | {"PYTHONWARNINGS": "always::ResourceWarning"}
+
+
 def isocenter(*arguments: str | Path, timeout: float = 60):
     """Runs the command line to its end: `isocenter("echo", node.address)`."""
     return run([ISOCENTER, *arguments], timeout=timeout)
+
+
+def isocenter_json(*arguments: str | Path) -> Any:
+    """Runs the command line with --json; it must succeed, and its output is returned decoded."""
+    done = run([ISOCENTER, *arguments, "--json"], merge=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)

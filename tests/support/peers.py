@@ -1,5 +1,6 @@
 """Foreign DICOM programs: DCMTK, GDCM and pynetdicom, as clients and as servers."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,17 +9,27 @@ import pytest
 
 from tests.support.processes import Server, free_port, require, run, run_module
 
+# DCMTK's own switch against Nagle's algorithm: without it each object costs 40 ms of waiting.
+_IMPATIENT = os.environ | {"TCP_NODELAY": "1"}
+
 Result = subprocess.CompletedProcess[str]
 
 
 def dcmtk(program: str, *arguments: str | Path) -> Result:
     """Runs a program of OFFIS DCMTK; skips the test where it is not installed."""
-    return run([require(program, "dcmtk"), *arguments])
+    return run([require(program, "dcmtk"), *arguments], env=_IMPATIENT)
 
 
 def gdcmscu(*arguments: str | Path) -> Result:
-    """Runs GDCM's client; skips the test where it is not installed."""
-    return run([require("gdcmscu", "libgdcm-tools"), *arguments])
+    """Runs GDCM's client; skips the test where it is not installed.
+
+    Debian's GDCM 3.0.21 is aborted by its own exception after the release of the association,
+    whoever the peer is (DCMTK's storescp too), so its exit status says nothing when that happens.
+    """
+    done = run([require("gdcmscu", "libgdcm-tools"), "-D", *arguments])
+    if "ProtocolStream as nullptr is invalid" in done.stdout:
+        done.returncode = 0
+    return done
 
 
 def pynetdicom(application: str, *arguments: str | Path) -> Result:
@@ -33,7 +44,7 @@ def dcmtk_storescp(folder: Path, *options: str) -> Server:
     received.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [require("storescp", "dcmtk"), "-v", "+B", "-od", received, *options, str(port)]
-    return Server(command, port, folder / "storescp.log")
+    return Server(command, port, folder / "storescp.log", env=_IMPATIENT)
 
 
 def dcmtk_dcmqrscp(folder: Path, ae_title: str = "DCMQRSCP") -> Server:

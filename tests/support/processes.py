@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -31,19 +32,25 @@ def require(program: str, package: str) -> str:
 
 
 def run(
-    command: Sequence[str | Path], *, cwd: Path | None = None, timeout: float = 60
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    merge: bool = True,
+    timeout: float = 60,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program to its end; output and errors come back together, as text."""
+    """Runs a program to its end; its output is text, with its errors in it unless told not to."""
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
+        env=env,
         timeout=timeout,
         check=False,
         encoding="utf-8",
         errors="replace",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=subprocess.STDOUT if merge else subprocess.PIPE,
     )
 
 
@@ -53,7 +60,7 @@ def run_module(module: str, *arguments: str | Path, timeout: float = 60):
 
 
 class Server:
-    """A program that listens on `port`; its output goes to `log`."""
+    """A program that listens on `port`, until the `with` block ends; its output goes to `log`."""
 
     def __init__(
         self,
@@ -77,6 +84,12 @@ class Server:
                 stderr=subprocess.STDOUT,
             )
         self._wait_until_listening()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def log(self) -> str:
         """Everything the program has said so far."""

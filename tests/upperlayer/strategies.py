@@ -44,7 +44,11 @@ common_extended_negotiations = st.builds(
     CommonExtendedNegotiation, uids, uids, st.lists(uids, max_size=3).map(tuple)
 )
 user_identities = st.builds(
-    UserIdentity, st.integers(1, 5), st.binary(min_size=1, max_size=30), st.binary(max_size=30), st.booleans()
+    UserIdentity,
+    st.integers(1, 5),
+    st.binary(min_size=1, max_size=30),  # pynetdicom miscounts an empty primary field
+    st.binary(max_size=30),
+    st.booleans(),
 )
 user_information = st.builds(
     UserInformation,
@@ -66,7 +70,10 @@ requests = st.builds(
     user_information,
 )
 responses = st.builds(
-    AssociateAC, ae_titles, ae_titles, st.lists(context_results, max_size=5).map(tuple),
+    AssociateAC,
+    ae_titles,
+    ae_titles,
+    st.lists(context_results, max_size=5).map(tuple),
     user_information,
 )
 presentation_data_values = st.builds(

@@ -377,7 +377,7 @@ def test_each_pdu_has_a_deadline_of_its_own():
     assert link.acceptor.deadline == 130
     link.acceptor.receive_data(stream[50:60], 120)
     assert link.acceptor.deadline == 130
-    link.acceptor.receive_data(bytes(stream[60:]) + bytes(stream[:3]), 125)  # type: ignore[arg-type]
+    link.acceptor.receive_data(memoryview(bytes(stream[60:]) + bytes(stream[:3])), 125)
     assert link.acceptor.deadline == 155
     link.acceptor.receive_data(stream[3:], 126)
     assert link.acceptor.deadline == 726

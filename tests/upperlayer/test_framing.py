@@ -1,5 +1,7 @@
 """The byte stream cut at any place means the same, and lies about lengths are found early."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ streams = st.lists(data_pdus | st.just(ReleaseRQ().encode()), min_size=1, max_si
 
 def cut(stream: bytes, places: list[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
-    return [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [stream[a:b] for a, b in pairwise(edges)]
 
 
 @given(streams, st.lists(st.integers(0, 10_000), max_size=12))

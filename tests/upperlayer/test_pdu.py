@@ -1,5 +1,7 @@
 """PDUs: round trips, bytes typed from PS3.8 9.3, lies, and pynetdicom as a second opinion."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,10 @@ VECTORS = [
     ),
     (
         AssociateAC(
-            "ANY-SCP", "ISOCENTER", (ContextResult(1, 0, "1.3"),), UserInformation(131072, "1.2.3.4")
+            "ANY-SCP",
+            "ISOCENTER",
+            (ContextResult(1, 0, "1.3"),),
+            UserInformation(131072, "1.2.3.4"),
         ),
         "02 00 00000083  0001 0000  414E592D534350202020202020202020"
         "49534F43454E54455220202020202020" + "00" * 32 + APPLICATION_CONTEXT + "21 00 000B 01000000"
@@ -77,10 +82,8 @@ def test_pdus_survive_a_round_trip(pdu: PDU):
 
 @given(st.integers(0, 255), st.binary(max_size=300))
 def test_any_bytes_decode_or_are_the_peers_error(pdu_type: int, body: bytes):
-    try:
-        decode_body(pdu_type, body)
-    except RemoteProtocolError as error:
-        assert error.abort_reason in (1, 6)
+    with suppress(RemoteProtocolError):
+        assert decode_body(pdu_type, body).pdu_type == pdu_type
 
 
 @given(strategies.requests | strategies.responses, st.data())

@@ -5,26 +5,27 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
 import structlog
 
 from isocenter.archive.index import Index
+from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.ingest import OBJECT_SIZE, Durability, Ingest
 from isocenter.archive.janitor import Janitor
+from isocenter.archive.layout import INCOMING, INDEX_FILE, LOCK_FILE, QUARANTINE
 from isocenter.archive.packs import IDLE_SECONDS, OPEN_PACKS, PACK_SIZE, OpenPack, PackStore
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.receiving import Announcement, IncomingInstance, OnOutcome
-from isocenter.archive.recovery import Recovered, recover
+from isocenter.archive.recovery import recover, recover_archive
 from isocenter.archive.room import RESERVE, Room
 from isocenter.archive.slow_lane import DuplicatePolicy
 from isocenter.archive.spool import SpoolFolder
 from isocenter.archive.tar import END_OF_ARCHIVE
 from isocenter.errors import IsocenterError
 
-INDEX_FILE = "index.sqlite"
 SEALERS = 8
 
 # A spooled instance passes from the ingest thread to the janitor and back this often at most.
@@ -40,6 +41,9 @@ class ArchiveInUse(IsocenterError):
 class Archive:
     """An archive that is open for storing and querying. Use it as a context manager.
 
+    Given an `index`, it is one of several processes that share the archive: it writes packs of
+    its own, under the name `worker`, and somebody else keeps the lock and the index writer.
+
     Raises ArchiveInUse when another process writes to the folder, ArchiveIndexError when the
     index cannot be opened, OSError when the folder cannot be written.
     """
@@ -53,23 +57,26 @@ class Archive:
         pack_size: int = PACK_SIZE,
         object_size: int = OBJECT_SIZE,
         reserve: int = RESERVE,
-        worker: str = "0",
-        index: Index | None = None,
+        worker: str | None = None,
+        index: ArchiveIndex | None = None,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock_fd = _lock(folder, worker)
-        self.index = Index.open(folder / INDEX_FILE) if index is None else index
-        self._owns_index = index is None
-        self.packs = PackStore(folder, worker=worker, pack_size=pack_size)
-        self.quarantine = Quarantine(folder / "quarantine")
-        self.recovered = self._recover()
+        self._alone = ExitStack()
+        if index is None:
+            self._alone.enter_context(locked(folder))
+            index = self._alone.enter_context(Index.open(folder / INDEX_FILE))
+            recover_archive(folder, index)
+        self.index = index
+        self.packs = PackStore(folder, worker=worker or "0", pack_size=pack_size)
+        self.quarantine = Quarantine(folder / QUARANTINE)
+        recover(self.packs.root, self.packs.markers, index, self.quarantine)
         self._sealers = ThreadPoolExecutor(SEALERS, thread_name_prefix="pack-seal")
         self._janitor = Janitor(self._keep_house)
         self.ingest = Ingest(
             packs=self.packs,
             index=self.index,
-            spools=SpoolFolder(folder / "incoming" / worker),
+            spools=SpoolFolder(folder / INCOMING / (worker or "0")),
             quarantine=self.quarantine,
             room=Room(folder, reserve),
             janitor=self._janitor,
@@ -98,15 +105,8 @@ class Archive:
         self.ingest.close()
         self._janitor.close()
         self._seal(self.packs.take_idle())
-        if self._owns_index:
-            self.index.close()
-        os.close(self._lock_fd)
-
-    def _recover(self) -> Recovered:
-        recovered = recover(self.packs.root, self.packs.markers, self.index, self.quarantine)
-        if recovered.packs:
-            log.warning("recovered after an unclean stop", **recovered._asdict())
-        return recovered
+        self._sealers.shutdown()
+        self._alone.close()
 
     def _seal_later(self, pack: OpenPack) -> None:
         self._janitor.submit(partial(self._seal, [pack]))
@@ -140,23 +140,16 @@ class Archive:
 
 
 @contextmanager
-def locked(folder: Path, worker: str = "0") -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError."""
-    fd = _lock(folder, worker)
+    fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ArchiveInUse(
+                f"Another process has the archive in {folder} open for writing; stop it first."
+            ) from None
         yield
     finally:
         os.close(fd)
-
-
-def _lock(folder: Path, worker: str) -> int:
-    path = folder / f"worker-{worker}.lock"
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise ArchiveInUse(
-            f"Another process has the archive in {folder} open for writing; stop it first."
-        ) from None
-    return fd

@@ -1,13 +1,13 @@
 """Which SOP Instance UIDs are taken: being written, written but not yet in the index, indexed."""
 
-from isocenter.archive.index import Index
+from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.receiving import Task
 
 
 class Claims:
     """The ingest thread's view of what is known; `forget` may come from any thread."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: ArchiveIndex) -> None:
         self._index = index
         self._writing: dict[str, list[Task]] = {}
         self._stored: dict[str, int] = {}

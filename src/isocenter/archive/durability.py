@@ -50,9 +50,7 @@ class GroupSync:
     def settle(self, pack: OpenPack) -> None:
         """Return when nobody waits for `pack` any more, so that it may be closed."""
         with self._settled:
-            self._settled.wait_for(
-                lambda: pack not in self._waiters and pack not in self._syncing
-            )
+            self._settled.wait_for(lambda: pack not in self._waiters and pack not in self._syncing)
 
     def drain(self) -> None:
         """Return when nobody waits for any pack."""

@@ -19,8 +19,9 @@ import structlog
 from isocenter.archive.claims import Claims
 from isocenter.archive.durability import GroupSync
 from isocenter.archive.identity import Refusal, identify, is_placed
-from isocenter.archive.index import INDEX_ATTRIBUTES, Index, IndexEntry
+from isocenter.archive.index import INDEX_ATTRIBUTES, IndexEntry
 from isocenter.archive.index import Outcome as IndexOutcome
+from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.janitor import Janitor
 from isocenter.archive.outcome import Disposition, Outcome
 from isocenter.archive.pack_record import Arrival, PackRecord, write_whole
@@ -62,7 +63,7 @@ class Ingest:
         self,
         *,
         packs: PackStore,
-        index: Index,
+        index: ArchiveIndex,
         spools: SpoolFolder,
         quarantine: Quarantine,
         room: Room,

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from isocenter.archive.archive import INDEX_FILE, locked
+from isocenter.archive.archive import locked
 from isocenter.archive.index import Index, IndexEntry, IndexReader, Outcome
 from isocenter.archive.index.schema import instance, pack
+from isocenter.archive.layout import INDEX_FILE, PACKS, QUARANTINE
 from isocenter.archive.packs import PackStore
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.records import dataset_digest, open_pack, read_entry, walk_records
@@ -64,7 +65,7 @@ def reindex(folder: Path, *, on_progress: OnProgress | None = None) -> ReindexRe
 
 
 def _rebuild(folder: Path, index: Index, on_progress: OnProgress | None) -> ReindexReport:
-    quarantine = Quarantine(folder / "quarantine")
+    quarantine = Quarantine(folder / QUARANTINE)
     kept_aside = list(quarantine.entries())
     for kept in kept_aside:
         index.record_quarantine(kept)
@@ -117,7 +118,7 @@ def verify(folder: Path, *, on_progress: OnProgress | None = None) -> VerifyRepo
     """
     reader = IndexReader(folder / INDEX_FILE)
     try:
-        return _verify(reader, folder / "packs", on_progress)
+        return _verify(reader, folder / PACKS, on_progress)
     finally:
         reader.close()
 
@@ -153,7 +154,7 @@ def _verify_pack(root: Path, path: str, records: list[tuple[int, int, int, int]]
     try:
         fd = open_pack(root, path)
     except OSError as error:
-        reason = f"It cannot be opened: {error.strerror}; {len(records)} instances are not readable."
+        reason = f"It cannot be opened ({error.strerror}): {len(records)} instances are missing."
         return [Problem(path, reason)]
     problems = []
     try:

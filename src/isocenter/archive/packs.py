@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+from isocenter.archive.layout import MARKERS, PACKS
 from isocenter.archive.tar import BLOCK, END_OF_ARCHIVE, ZERO_BLOCK, padding
 
 PACK_SIZE = 512 * 1024 * 1024
@@ -26,7 +27,17 @@ READ_SIZE = 1024 * 1024
 class OpenPack:
     """A pack that is still being written: `end` is where the next record begins."""
 
-    __slots__ = ("durable_end", "end", "entry_durable", "failed", "fd", "folder", "idle_since", "marker", "path")
+    __slots__ = (
+        "durable_end",
+        "end",
+        "entry_durable",
+        "failed",
+        "fd",
+        "folder",
+        "idle_since",
+        "marker",
+        "path",
+    )
 
     def __init__(self, path: str, folder: Path, marker: Path, fd: int) -> None:
         self.path = path
@@ -60,9 +71,7 @@ class OpenPack:
         write_fully(self.fd, [header], record)
         self.end = after + fill
 
-    def append_record(
-        self, header: bytes, file_meta: bytes, data: memoryview, size: int
-    ) -> int:
+    def append_record(self, header: bytes, file_meta: bytes, data: memoryview, size: int) -> int:
         """Write one whole record at once; return the offset of its Part 10 file."""
         record = self.end
         fill = padding(size)
@@ -79,8 +88,8 @@ class PackStore:
     """The packs below one folder, and the ones that this worker has open."""
 
     def __init__(self, root: Path, *, worker: str = "0", pack_size: int = PACK_SIZE) -> None:
-        self.root = root / "packs"
-        self.markers = root / "open" / worker
+        self.root = root / PACKS
+        self.markers = root / MARKERS / worker
         self.pack_size = pack_size
         self._lock = threading.Lock()
         # idle packs, the one released longest ago first

@@ -13,7 +13,6 @@ from isocenter.archive.packs import READ_SIZE
 from isocenter.archive.tar import BLOCK, PackDamaged, RecordHeader, decode_header, padding
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.encoding.deflate import inflate_header
-from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.part10 import read_file_meta
 from isocenter.encoding.scanner import scan
 
@@ -57,7 +56,7 @@ def read_entry(fd: int, pack: str, record: Record) -> IndexEntry:
         syntax = transfer_syntax(meta.transfer_syntax_uid)
         with part10[dataset_offset:] as dataset:
             if syntax.deflated:
-                inflated = inflate_header(dataset, ScanLimits())
+                inflated = inflate_header(dataset)
                 syntax = syntax._replace(deflated=False)
                 header = scan(inflated, syntax, INDEX_ATTRIBUTES, final=False).values
             else:

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import structlog
 
-from isocenter.archive.index import Index, IndexEntry, Outcome
+from isocenter.archive.index import IndexEntry, Outcome
+from isocenter.archive.index.interface import ArchiveIndex
+from isocenter.archive.layout import MARKERS, PACKS, QUARANTINE
 from isocenter.archive.packs import sync_folder, write_fully
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.records import Record, dataset_digest, read_entry, walk_records
@@ -30,7 +32,7 @@ class Recovered(NamedTuple):
     bytes_cut: int
 
 
-def recover(root: Path, markers: Path, index: Index, quarantine: Quarantine) -> Recovered:
+def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quarantine) -> Recovered:
     """Bring the packs that `markers` names, and the index, to the state that was acknowledged.
 
     Raises OSError and ArchiveIndexError; then nothing has been lost, and it can be run again.
@@ -45,8 +47,17 @@ def recover(root: Path, markers: Path, index: Index, quarantine: Quarantine) -> 
     return Recovered(packs, records, cut)
 
 
+def recover_archive(folder: Path, index: ArchiveIndex) -> Recovered:
+    """Recover what any process of the last run left open in the archive in `folder`."""
+    packs, markers = folder / PACKS, folder / MARKERS
+    recovered = recover(packs, markers, index, Quarantine(folder / QUARANTINE))
+    if recovered.packs:
+        log.warning("recovered after an unclean stop", **recovered._asdict())
+    return recovered
+
+
 def _recover_pack(
-    root: Path, pack: str, index: Index, quarantine: Quarantine
+    root: Path, pack: str, index: ArchiveIndex, quarantine: Quarantine
 ) -> tuple[int, int]:
     conflicts: list[IndexEntry] = []
 
@@ -79,7 +90,9 @@ def _recover_pack(
     return count, removed
 
 
-def _intact_records(fd: int, pack: str, index: Index) -> "list[tuple[Record, IndexEntry | None]]":
+def _intact_records(
+    fd: int, pack: str, index: ArchiveIndex
+) -> list[tuple[Record, IndexEntry | None]]:
     """Return the records up to the first that is torn; with an entry where the index lacks one."""
     found: list[tuple[Record, IndexEntry | None]] = []
     try:
@@ -91,7 +104,7 @@ def _intact_records(fd: int, pack: str, index: Index) -> "list[tuple[Record, Ind
     return found
 
 
-def _missing_entry(fd: int, pack: str, record: Record, index: Index) -> IndexEntry | None:
+def _missing_entry(fd: int, pack: str, record: Record, index: ArchiveIndex) -> IndexEntry | None:
     sop_instance_uid = record.header.name.partition("/")[2].removesuffix(".dcm")
     known = index.locate(sop_instance_uid)
     if known is not None and (known.pack, known.offset) == (pack, record.offset):

@@ -14,7 +14,8 @@ import structlog
 
 from isocenter.archive.claims import Claims
 from isocenter.archive.identity import Refusal
-from isocenter.archive.index import Index, IndexEntry
+from isocenter.archive.index import IndexEntry
+from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.janitor import Janitor
 from isocenter.archive.outcome import Disposition, Outcome
 from isocenter.archive.pack_record import Arrival
@@ -39,7 +40,7 @@ class SlowLane:
         *,
         claims: Claims,
         packs: PackStore,
-        index: Index,
+        index: ArchiveIndex,
         quarantine: Quarantine,
         janitor: Janitor,
         decide_later: Callable[[Task], None],

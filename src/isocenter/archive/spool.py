@@ -9,7 +9,6 @@ import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from xxhash import xxh3_64
 
@@ -21,7 +20,6 @@ from isocenter.archive.receiving import Announcement
 from isocenter.archive.tar import BLOCK
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.encoding.deflate import check_inflated_size, inflate_header
-from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
 from isocenter.encoding.scanner import scan
 
@@ -90,22 +88,22 @@ class Spool:
 
         Raises Refusal and EncodingError.
         """
-        syntax = transfer_syntax(self.announcement.transfer_syntax_uid)
-        length = self.size - self.dataset_offset
-        if length == 0:
-            header = {}
-        else:
+        header: dict[int, bytes] = {}
+        if length := self.size - self.dataset_offset:
             with mapped(self._fd, self.dataset_offset, length) as dataset:
-                if syntax.deflated:
-                    limits = ScanLimits()
-                    size = check_inflated_size(dataset, limits)
-                    inflated = inflate_header(dataset, limits)
-                    whole = size == len(inflated)
-                    header = scan(inflated, syntax._replace(deflated=False), INDEX_ATTRIBUTES, final=whole).values
-                else:
-                    header = scan(dataset, syntax, INDEX_ATTRIBUTES).values
+                header = self._scan(dataset)
         identity = identify(header, self.announcement)
         return Arrival(self.announcement, identity, header, received_at)
+
+    def _scan(self, dataset: memoryview) -> dict[int, bytes]:
+        syntax = transfer_syntax(self.announcement.transfer_syntax_uid)
+        if not syntax.deflated:
+            return scan(dataset, syntax, INDEX_ATTRIBUTES).values
+        inflated_size = check_inflated_size(dataset)
+        header = inflate_header(dataset)
+        syntax = syntax._replace(deflated=False)
+        whole = len(header) == inflated_size
+        return scan(header, syntax, INDEX_ATTRIBUTES, final=whole).values
 
     def copy_into(self, pack: OpenPack, arrival: Arrival) -> IndexEntry:
         """Copy the spooled file into `pack` as one record. Raises OSError."""

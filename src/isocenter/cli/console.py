@@ -43,10 +43,20 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows of cells as lines of text, two spaces between the columns."""
     from isocenter.cli.text_width import width
 
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(width, column)) for column in columns]
+    numeric = [_is_numeric(column) for column in columns]
     for row in rows:
-        cells = (cell + " " * (w - width(cell)) for cell, w in zip(row, widths, strict=True))
+        cells = []
+        for cell, room, right in zip(row, widths, numeric, strict=True):
+            gap = " " * (room - width(cell))
+            cells.append(gap + cell if right else cell + gap)
         yield "  ".join(cells).rstrip()
+
+
+def _is_numeric(column: Sequence[str]) -> bool:
+    """Whether everything under a heading is a count, to be aligned at the right."""
+    return all(cell.replace(",", "").isdecimal() for cell in column[1:])
 
 
 def _show_framed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -55,8 +65,9 @@ def _show_framed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     from rich.text import Text
 
     table = Table()
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    for number, heading in enumerate(headings):
+        right = _is_numeric([heading, *(row[number] for row in rows)])
+        table.add_column(heading, overflow="fold", justify="right" if right else "left")
     for row in rows:
         table.add_row(*map(Text, row))
     Console().print(table)

@@ -38,10 +38,14 @@ class CommandFailed(click.ClickException):
     def __init__(self, sentence: str, exit_code: int) -> None:
         super().__init__(sentence)
         self.code = exit_code
+        # Decided here: when it is shown, the command whose -q this is has been left.
+        self._silent = verbosity() == Verbosity.QUIET
 
     def show(self, file: object = None) -> None:  # noqa: ARG002 - click's signature
+        if self._silent:
+            return
         for sentence in self.message.splitlines():
-            say(f"isocenter: {sentence}", Verbosity.NORMAL)
+            click.echo(f"isocenter: {sentence}", err=True)
 
 
 def as_failure(error: Exception) -> CommandFailed:

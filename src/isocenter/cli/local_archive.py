@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from isocenter.cli import exit_codes
+from isocenter.cli.console import harmless
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.options import config_option
+from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
     from isocenter.archive.archive import Archive
     from isocenter.archive.index.reader import IndexReader
+    from isocenter.archive.maintenance import Problem
     from isocenter.server.config import Config
 
 
@@ -73,8 +76,8 @@ def writable_archive(config: Config) -> Iterator[Archive]:
 def readable_index(config: Config) -> Iterator[IndexReader]:
     """The index, open for reading only: this works while a node is running."""
     require_archive(config)
-    from isocenter.archive.archive import INDEX_FILE
     from isocenter.archive.index.reader import IndexReader
+    from isocenter.archive.layout import INDEX_FILE
 
     path = config.node.data_directory / INDEX_FILE
     if not path.is_file():
@@ -88,3 +91,9 @@ def readable_index(config: Config) -> Iterator[IndexReader]:
         yield reader
     finally:
         reader.close()
+
+
+def show_pack_problems(problems: Sequence[Problem]) -> None:
+    """List what is wrong with packs, one line each, on standard error."""
+    for problem in problems:
+        say(harmless(f"{problem.pack}: {problem.reason}"), Verbosity.NORMAL)

@@ -73,8 +73,10 @@ class CommandList(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:
+            _end_silently()
         except Exception as error:
             raise as_failure(error) from error
 
@@ -101,8 +103,6 @@ class CommandList(click.Group):
         except click.Abort:
             click.echo("isocenter: interrupted.", err=True)
             sys.exit(exit_codes.INTERRUPTED)
-        except BrokenPipeError:
-            _end_silently()
         sys.exit(result if isinstance(result, int) else exit_codes.SUCCESS)
 
 

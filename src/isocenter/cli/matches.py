@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from isocenter.cli.query_keys import SPECIFIC_CHARACTER_SET, Key
 from isocenter.dictionary.elements import format_tag
+from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.character_sets import decode_text
-from isocenter.encoding.elements import Elements, RawElement
+from isocenter.encoding.elements import Elements, RawElement, encode_elements
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 _NUMBERS = {
     **{"US": "H", "SS": "h", "UL": "L", "SL": "l", "UV": "Q", "SV": "q"},
@@ -27,24 +34,56 @@ def table_row(match: Elements, keys: Sequence[Key]) -> list[str]:
 
 
 def to_json(match: Elements) -> dict[str, Any]:
-    """A match in the DICOM JSON Model (PS3.18 Annex F), all text in Unicode."""
+    """A match in the DICOM JSON Model (PS3.18 Annex F), all text in Unicode.
+
+    A value that is not what its VR demands is given as VR UN, byte for byte.
+    """
     from io import BytesIO
 
     from pydicom.filereader import read_dataset
 
-    from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-    from isocenter.encoding.elements import encode_elements
-
     encoded = encode_elements(match, EXPLICIT_VR_LITTLE_ENDIAN)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a peer's odd values are shown, not commented on
+    with _quiet_pydicom():
         data_set = read_dataset(BytesIO(encoded), is_implicit_VR=False, is_little_endian=True)
-        data_set.decode()
-        # PS3.18 F.2.1: JSON is UTF-8, whatever the peer's character set was.
-        if "SpecificCharacterSet" in data_set:
-            data_set.SpecificCharacterSet = "ISO_IR 192"
-        model: dict[str, Any] = data_set.to_json_dict(suppress_invalid_tags=True)
+        model = {f"{tag:08X}": _element_json(data_set, tag, match[tag]) for tag in sorted(match)}
+    # PS3.18 F.2.1: JSON is UTF-8, whatever the peer's character set was.
+    if f"{SPECIFIC_CHARACTER_SET:08X}" in model:
+        model[f"{SPECIFIC_CHARACTER_SET:08X}"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
     return model
+
+
+def _element_json(data_set: Dataset, tag: int, raw: RawElement) -> dict[str, Any]:
+    from pydicom.charset import decode_element
+
+    try:
+        element = data_set[tag]
+        if element.VR == "SQ":
+            for item in element.value:
+                item.decode()
+        else:
+            decode_element(element, data_set._character_set)
+        return element.to_json_dict(None, 0)
+    except Exception:  # pydicom raises whatever its converters happen to raise
+        value = raw.value if isinstance(raw.value, bytes) else b""
+        return (
+            {"vr": "UN", "InlineBinary": b64encode(value).decode("ascii")}
+            if value
+            else {"vr": raw.vr}
+        )
+
+
+@contextmanager
+def _quiet_pydicom() -> Iterator[None]:
+    """A peer's odd values are shown, not commented on: by warning or log, in another's words."""
+    logger = logging.getLogger("pydicom")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _text(element: RawElement | None, character_set: bytes | None) -> str:

@@ -21,10 +21,10 @@ from isocenter.encoding.forms import (
     UNDEFINED_LENGTH,
     Buffer,
     Form,
+    detect_form,
     form_of,
     has_explicit_vr,
-    has_known_vr,
-    with_vr,
+    implicit_form,
 )
 from isocenter.encoding.limits import DEFAULT_LIMITS, ScanLimits
 
@@ -62,10 +62,7 @@ def decode_elements(
     """
     if syntax.deflated:
         raise ValueError("A deflated data set must be inflated before it is decoded.")
-    form = form_of(syntax)
-    if form.implicit_vr != (not has_explicit_vr(buffer, 0)) and len(buffer) >= 8:
-        known = has_known_vr(buffer, 0)
-        form = with_vr(form, implicit=not known) if known or not form.implicit_vr else form
+    form = detect_form(buffer, 0, form_of(syntax))
     return _Decoder(buffer, limits).data_set(0, len(buffer), form, 0)[0]
 
 
@@ -146,7 +143,7 @@ class _Decoder:
                 raise MalformedDataSet("An item was expected", position - 8)
             inside = form
             if not form.implicit_vr and not has_explicit_vr(self.buffer, position):
-                inside = with_vr(form, implicit=True)
+                inside = implicit_form(form)
             item_end = None if length == UNDEFINED_LENGTH else position + length
             item, position = self.data_set(position, item_end, inside, depth)
             items.append(item)

@@ -1,7 +1,6 @@
 """What can be wrong with encoded bytes. Each error says where, in `offset`, when it is known."""
 
 # Each class is named for what is wrong with the bytes.
-# ruff: noqa: N818
 
 from isocenter.errors import IsocenterError
 

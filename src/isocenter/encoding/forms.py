@@ -102,11 +102,6 @@ def form_of(syntax: TransferSyntax) -> Form:
     return _FORMS[syntax.implicit_vr, syntax.little_endian]
 
 
-def with_vr(form: Form, *, implicit: bool) -> Form:
-    """The form of the same byte order with implicit or explicit VRs."""
-    return _FORMS[implicit, form.little_endian]
-
-
 def has_explicit_vr(buffer: Buffer, position: int) -> bool:
     """Whether the element at `position` shows two capital letters where a VR would stand.
 
@@ -120,3 +115,21 @@ def has_known_vr(buffer: Buffer, position: int) -> bool:
     """Whether a VR of PS3.5 6.2 stands in the element header at `position`."""
     vr = bytes(buffer[position + 4 : position + 6]).decode("latin-1")
     return vr in SHORT_VRS or vr in LONG_VRS
+
+
+def detect_form(buffer: Buffer, position: int, stated: Form) -> Form:
+    """The form that the first element, at `position`, shows a data set to have.
+
+    Some files hold implicit VR where their transfer syntax says explicit, or the reverse; the
+    bytes are right then. The byte order is taken as stated.
+    """
+    if len(buffer) - position < 8:
+        return stated
+    if stated.implicit_vr:
+        return _FORMS[not has_known_vr(buffer, position), stated.little_endian]
+    return _FORMS[not has_explicit_vr(buffer, position), stated.little_endian]
+
+
+def implicit_form(form: Form) -> Form:
+    """The form of the same byte order with implicit VRs."""
+    return _FORMS[True, form.little_endian]

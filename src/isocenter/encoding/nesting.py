@@ -13,7 +13,7 @@ from isocenter.encoding.forms import (
     Buffer,
     Form,
     has_explicit_vr,
-    with_vr,
+    implicit_form,
 )
 
 Budget = Iterator[None]
@@ -92,7 +92,7 @@ def _item_form(buffer: Buffer, position: int, form: Form) -> Form:
     """The form of one item: below explicit VR some writers, and UN (PS3.5 6.2.2), use implicit."""
     if form.implicit_vr or has_explicit_vr(buffer, position):
         return form
-    return with_vr(form, implicit=True)
+    return implicit_form(form)
 
 
 def _walk_item(buffer: Buffer, position: int, form: Form, budget: Budget) -> tuple[int, bool]:

@@ -170,8 +170,9 @@ def locate_dataset(buffer: Buffer) -> tuple[FileMeta, int]:
 
 def _locate(buffer: Buffer, start: int) -> tuple[FileMeta, int]:
     values, position = _read_meta_group(buffer, start)
-    position = _skip_command_group(buffer, position)
     meta = _file_meta(values)
+    if not transfer_syntax(meta.transfer_syntax_uid).deflated:
+        position = _skip_command_group(buffer, position)
     if not meta.transfer_syntax_uid:
         meta = replace(meta, transfer_syntax_uid=_guess_transfer_syntax(buffer, position).uid)
     if meta.sop_class_uid and meta.sop_instance_uid:

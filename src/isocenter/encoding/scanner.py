@@ -18,10 +18,9 @@ from isocenter.encoding.forms import (
     UNDEFINED_LENGTH,
     Buffer,
     Form,
+    detect_form,
     form_of,
     has_explicit_vr,
-    has_known_vr,
-    with_vr,
 )
 from isocenter.encoding.limits import DEFAULT_LIMITS, ScanLimits
 from isocenter.encoding.nesting import Budget, skip_undefined, too_many_elements
@@ -81,8 +80,8 @@ def scan(
     if not 0 <= start <= size:
         raise ValueError(f"There is no byte {start} in a buffer of {size}.")
     form = form_of(syntax)
-    if detect and _is_mislabelled(buffer, start, form):
-        form = with_vr(form, implicit=not form.implicit_vr)
+    if detect and (shown := detect_form(buffer, start, form)) is not form:
+        form = shown
         syntax = syntax._replace(implicit_vr=form.implicit_vr)
     words = _words(frozenset(wanted), form)
     values: dict[int, bytes] = {}
@@ -102,15 +101,6 @@ def scan(
 @lru_cache(maxsize=64)
 def _words(wanted: frozenset[int], form: Form) -> dict[int, int]:
     return {form.word(tag): tag for tag in wanted}
-
-
-def _is_mislabelled(buffer: Buffer, start: int, form: Form) -> bool:
-    """Whether the first element shows that the body has the other kind of VR (or none)."""
-    if len(buffer) - start < 8:
-        return False
-    if form.implicit_vr:
-        return has_known_vr(buffer, start)
-    return not has_explicit_vr(buffer, start)
 
 
 def _walk_explicit(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from isocenter.archive.archive import Archive
 from isocenter.archive import receiving
+from isocenter.archive.archive import Archive
 from isocenter.archive.outcome import Outcome
 from isocenter.archive.query import InvalidQuery, find
 from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
@@ -21,9 +21,7 @@ class ArchiveSink:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def begin(
-        self, announcement: Announcement, on_outcome: Callable[[Outcome], None]
-    ) -> Incoming:
+    def begin(self, announcement: Announcement, on_outcome: Callable[[Outcome], None]) -> Incoming:
         """Start taking an instance."""
         return self._archive.begin(receiving.Announcement(*announcement), on_outcome)
 

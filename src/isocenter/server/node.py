@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import structlog
 
@@ -20,8 +21,8 @@ from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
-from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.events import AssociationRequested
+from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.negotiation import negotiate, refuse, reject_as_user
 from isocenter.upperlayer.pdu import AssociateRJ
 from isocenter.upperlayer.reasons import (
@@ -78,17 +79,21 @@ class Node:
             idle=limits.idle_timeout,
             release=limits.release_timeout,
         )
-        self.on_load_changed: Callable[[int], None] | None = None
+        self.on_ended: Callable[[], None] | None = None
 
     @property
     def load(self) -> int:
         """How many connections are open."""
         return len(self._associations)
 
-    def make_protocol(self) -> AssociationProtocol:
-        """Return the protocol for a new connection: asyncio's protocol factory."""
+    def make_protocol(self, *, crowded: bool = False) -> AssociationProtocol:
+        """Return the protocol for a new connection: asyncio's protocol factory.
+
+        `crowded` says that the node as a whole has too many already: the association will be
+        rejected.
+        """
         return AssociationProtocol(
-            self._make_user,
+            partial(self._make_user, crowded=crowded),
             self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -134,8 +139,8 @@ class Node:
         self._per_host[host] -= 1
         if not self._per_host[host]:
             del self._per_host[host]
-        if self.on_load_changed is not None:
-            self.on_load_changed(self.load)
+        if self.on_ended is not None:
+            self.on_ended()
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""
@@ -151,16 +156,20 @@ class Node:
             association.connection.drop()
         self._query_threads.shutdown(cancel_futures=True)
 
-    def _make_user(self, connection: AssociationProtocol) -> ProvidedAssociation:
+    def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)
+        association.unwelcome = crowded
         self._associations.add(association)
         self._per_host[association.host] += 1
         return association
 
     def _objection(self, association: ProvidedAssociation) -> AssociateRJ | None:
         limits = self.config.limits
-        crowded = self._per_host[association.host] > limits.associations_per_peer
-        if crowded or self.load > limits.associations:
+        if (
+            association.unwelcome
+            or self.load > limits.associations
+            or self._per_host[association.host] > limits.associations_per_peer
+        ):
             return AssociateRJ(
                 RejectResult.REJECTED_TRANSIENT,
                 RejectSource.SERVICE_PROVIDER_PRESENTATION,

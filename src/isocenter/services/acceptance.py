@@ -75,4 +75,3 @@ class Acceptance:
             and is_valid_uid(abstract_syntax)
             and not is_other_service(abstract_syntax)
         )
-

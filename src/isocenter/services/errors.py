@@ -9,7 +9,7 @@ class ServiceError(IsocenterError):
     """A service could not be used."""
 
 
-class NoPresentationContext(ServiceError):  # noqa: N818 - names the missing thing
+class NoPresentationContext(ServiceError):
     """The peer accepted no presentation context for what was to be sent (PS3.8 7.1.1.13)."""
 
     def __init__(self, peer: str, abstract_syntax: str, transfer_syntax: str | None = None) -> None:
@@ -22,11 +22,11 @@ class NoPresentationContext(ServiceError):  # noqa: N818 - names the missing thi
         self.transfer_syntax = transfer_syntax
 
 
-class Interrupted(ServiceError):  # noqa: N818 - nothing is wrong
+class Interrupted(ServiceError):
     """Our own side gave up waiting for the peer."""
 
 
-class VerificationFailed(ServiceError):  # noqa: N818 - reads as the outcome
+class VerificationFailed(ServiceError):
     """A peer could not be verified; `phase` says how far it went.
 
     "connect": no transport connection. "associate": connected, but no association, or none that

@@ -128,6 +128,7 @@ class ProvidedAssociation:
         self._waiting_for_room: list[Callable[[], None]] = []
         self.log = log.bind(peer=connection.peer)
         self.over = False
+        self.unwelcome = False
         self._paused = False
 
     @property
@@ -192,9 +193,7 @@ class ProvidedAssociation:
         else:
             call()
 
-    def respond(
-        self, context_id: int, response: Response, data_set: bytes | None = None
-    ) -> None:
+    def respond(self, context_id: int, response: Response, data_set: bytes | None = None) -> None:
         """Send a response (on the loop's thread); after the association's end, drop it."""
         self.queue(context_id, response, data_set)
         self.flush()

@@ -260,7 +260,9 @@ class FindOperation:
     ) -> Iterator[bytes]:
         own = {QUERY_RETRIEVE_LEVEL: level, RETRIEVE_AE_TITLE: self._provider.ae_title}
         for match in islice(matches, self._provider.limit):
-            values = {tag: match.get(tag, "") for tag in requested if tag not in matches.unsupported}
+            values = {
+                tag: match.get(tag, "") for tag in requested if tag not in matches.unsupported
+            }
             yield encode_identifier(values | own, self._syntax, character_set)
 
 

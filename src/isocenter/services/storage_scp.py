@@ -60,9 +60,7 @@ class Announcement(NamedTuple):
 class StorageSink(Protocol):
     """Where received instances go."""
 
-    def begin(
-        self, announcement: Announcement, on_outcome: Callable[[Outcome], None]
-    ) -> Incoming:
+    def begin(self, announcement: Announcement, on_outcome: Callable[[Outcome], None]) -> Incoming:
         """Start taking an instance."""
 
 

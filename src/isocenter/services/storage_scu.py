@@ -141,6 +141,8 @@ class _Sending:
         self._on_result = on_result
         self._lock = threading.Lock()
         self._give_up = threading.Event()  # unlike `stop`, does not wait for the files under way
+        self._running = 0
+        self._finished = threading.Event()
         self._failure: BaseException | None = None
 
     def run(self, workers: int) -> None:
@@ -149,12 +151,15 @@ class _Sending:
             threading.Thread(target=self._work, args=(number,), name=f"storage-scu-{number}")
             for number in range(workers)
         ]
+        self._running = workers
         for thread in threads:
             thread.start()
         try:
-            _join(threads, None)
+            self._wait(None)
         except KeyboardInterrupt:
-            self._cancel(threads)
+            self._cancel()
+        for thread in threads:
+            thread.join()
         if self._failure is not None:
             raise self._failure
         self._settle_leftovers()
@@ -179,14 +184,24 @@ class _Sending:
         except BaseException as error:  # must surface in the caller's thread, not on stderr
             self._failure = error
             self.stop.set()
+        finally:
+            with self._lock:
+                self._running -= 1
+                if not self._running:
+                    self._finished.set()
 
-    def _cancel(self, threads: list[threading.Thread]) -> None:
+    def _wait(self, timeout: float | None) -> None:
+        """Wait for the threads; unlike Thread.join, KeyboardInterrupt can break this off."""
+        if self._running:
+            self._finished.wait(timeout)
+
+    def _cancel(self) -> None:
         self.report.canceled = True
         self.stop.set()
         with suppress(KeyboardInterrupt):
-            _join(threads, time.monotonic() + _CANCEL_GRACE)
+            self._wait(_CANCEL_GRACE)
         self._give_up.set()
-        _join(threads, None)
+        self._wait(None)
 
     def _settle_leftovers(self) -> None:
         for batch in self.batches:
@@ -296,8 +311,3 @@ def _is_final(error: Exception) -> bool:
     if isinstance(error, AssociationRejectedError):
         return error.result == RejectResult.REJECTED_PERMANENT
     return isinstance(error, LocalProtocolError)
-
-
-def _join(threads: list[threading.Thread], deadline: float | None) -> None:
-    for thread in threads:
-        thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from isocenter.upperlayer.association import Association
-from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.events import Event
+from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.reasons import AbortSource
 
@@ -83,7 +83,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._user = self._make_user(self)
         self._dispatch(self.core.connection_made(now))
 
-    def get_buffer(self, sizehint: int) -> memoryview:
+    def get_buffer(self, _sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -94,7 +94,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         for timer in (self._timer, self._stalled):
             if timer is not None:
                 timer.cancel()
@@ -105,7 +105,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.congested = True
-        self._stalled = self._loop.call_later(self._write_timeout, self._check_progress, self._pending())
+        self._watch_progress()
 
     def resume_writing(self) -> None:
         self.congested = False
@@ -204,12 +204,12 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         else:
             self._arm()
 
-    def _pending(self) -> int:
-        return self._transport.get_write_buffer_size()
+    def _watch_progress(self) -> None:
+        pending = self._transport.get_write_buffer_size()
+        self._stalled = self._loop.call_later(self._write_timeout, self._check_progress, pending)
 
     def _check_progress(self, pending_before: int) -> None:
-        pending = self._pending()
-        if pending >= pending_before:
+        if self._transport.get_write_buffer_size() >= pending_before:
             self.drop()
         else:
-            self._stalled = self._loop.call_later(self._write_timeout, self._check_progress, pending)
+            self._watch_progress()

@@ -390,6 +390,8 @@ def _open(
 ) -> socket.socket:
     """Connect, with TLS where a context is given; raises `ConnectFailed` or `ConnectTimeout`."""
     peer = f"{host}:{port}"
+    if not 0 < port < 65536:
+        raise ConnectFailed(f"{peer} cannot be reached: a port is 1 to 65535.")
     try:
         connection = socket.create_connection((host, port), timeout)
     except TimeoutError as error:
@@ -403,7 +405,7 @@ def _open(
         ) from error
     except (socket.gaierror, UnicodeError) as error:
         raise ConnectFailed(f"The host {host!r} was not found: check its name.") from error
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ConnectFailed(
             f"{peer} cannot be reached ({error}): check host, port and network."
         ) from error

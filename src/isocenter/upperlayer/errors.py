@@ -70,11 +70,11 @@ class ConnectionLostError(AssociationError):
     """The transport connection ended without release or abort."""
 
 
-class ConnectFailed(AssociationError):  # noqa: N818 - the contract's name
+class ConnectFailed(AssociationError):
     """No transport connection could be made: refused, unreachable, unknown host, TLS failure."""
 
 
-class UpperLayerTimeout(UpperLayerError, TimeoutError):  # noqa: N818 - reads like TimeoutError
+class UpperLayerTimeout(UpperLayerError, TimeoutError):
     """Something did not happen in time; the subclass says what."""
 
 

@@ -7,9 +7,9 @@ class ArchiveIndexError(IsocenterError):
     """The index cannot do its work."""
 
 
-class IndexUnavailable(ArchiveIndexError):  # noqa: N818 - a state, not a mishap
+class IndexUnavailable(ArchiveIndexError):
     """The database does not take writes now, or did not in the time given."""
 
 
-class IndexUnusable(ArchiveIndexError):  # noqa: N818 - a state, not a mishap
+class IndexUnusable(ArchiveIndexError):
     """The file is not an index, or one that a newer Isocenter made."""

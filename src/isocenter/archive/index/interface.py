@@ -66,3 +66,7 @@ class WritableIndex(Protocol):
 
     def close(self) -> None:
         """Commit what waits, then stop."""
+
+
+class ArchiveIndex(ReadableIndex, WritableIndex, Protocol):
+    """Both: what the archive is given."""

@@ -251,7 +251,7 @@ class IndexWriter:
             log.exception("who waited for an index entry failed")
 
 
-class _GivenUp(Exception):  # noqa: N818 - a signal inside this module
+class _GivenUp(Exception):
     """The index is closing and the database still refuses."""
 
 

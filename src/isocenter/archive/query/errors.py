@@ -3,7 +3,7 @@
 from isocenter.errors import IsocenterError
 
 
-class InvalidQuery(IsocenterError):  # noqa: N818 - the archive's contract
+class InvalidQuery(IsocenterError):
     """The identifier breaks the rules of PS3.4 C.4.1; `offending_tag` names the element."""
 
     def __init__(self, message: str, offending_tag: int | None = None) -> None:

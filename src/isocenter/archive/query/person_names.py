@@ -111,7 +111,10 @@ def _trigrams_of(key: str) -> list[str]:
 
 
 def _keys(criterion: AnyOf) -> list[list[str]]:
-    return [person_name_keys(str(name)) for name in (*criterion.values, *criterion.patterns)]
+    keys = [person_name_keys(str(name)) for name in (*criterion.values, *criterion.patterns)]
+    # "DOE^*" means the Does without a given name too, whose trailing delimiter is not kept.
+    shorter = [[key.removesuffix("^*")] for key, *more in keys if key.endswith("^*") and not more]
+    return keys + shorter
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

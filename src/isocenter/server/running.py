@@ -1,0 +1,77 @@
+"""What every server process does at its start and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import socket
+
+import structlog
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.index.interface import ArchiveIndex
+from isocenter.errors import IsocenterError
+from isocenter.server.config import Config
+
+log = structlog.get_logger(__name__)
+
+
+class CannotListen(IsocenterError):
+    """The address in the configuration cannot be listened on."""
+
+
+def listen(config: Config) -> socket.socket:
+    """Return the listening socket. Raises CannotListen."""
+    host, port = config.listen.host.strip("[]"), config.listen.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=config.listen.backlog)
+    except OSError as error:
+        raise CannotListen(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}; "
+            "stop whatever uses it, or choose another with --port."
+        ) from error
+
+
+def open_archive(
+    config: Config, *, worker: str | None = None, index: ArchiveIndex | None = None
+) -> Archive:
+    """Open the archive that a configuration names."""
+    storage = config.storage
+    return Archive(
+        config.node.data_directory,
+        durability=storage.durability,
+        duplicates=storage.on_conflict,
+        pack_size=storage.pack_size,
+        reserve=storage.reserve,
+        object_size=config.limits.object_size,
+        worker=worker,
+        index=index,
+    )
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit on open files to the hard one: connections and packs need them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def stop_requested(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def ignore_signals() -> None:
+    """Let an impatient second Ctrl-C not interrupt the sealing of packs."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """Log what went wrong inside a callback; asyncio has closed the connection it belongs to."""
+    log.error("a connection failed on an error of ours", exc_info=context.get("exception"))

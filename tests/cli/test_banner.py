@@ -1,0 +1,37 @@
+"""What `isocenter serve` says first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from isocenter.cli.banner import start_banner
+from isocenter.server.config import Config
+
+
+def test_the_banner_of_the_first_five_minutes(place: Path) -> None:
+    banner = start_banner(Config())
+    assert "ISOCENTER on 127.0.0.1:11112 (plain DICOM, reachable by this machine only)" in banner
+    assert str(place / "isocenter-data") in banner
+    assert "survives a power failure" in banner
+    assert "built-in defaults" in banner
+    assert "  isocenter echo localhost\n" in banner
+    assert "  isocenter store localhost some/dir\n" in banner
+    assert "  isocenter find localhost -k PatientName='DOE*'\n" in banner
+    assert "Ctrl-C" in banner
+
+
+def test_the_banner_tells_the_real_port_and_the_file() -> None:
+    config = Config.model_validate({"listen": {"port": 0}, "storage": {"durability": "os"}})
+    banner = start_banner(config, Path("node.toml"), 4711)
+    assert "127.0.0.1:4711" in banner
+    assert "isocenter echo localhost:4711" in banner
+    assert "node.toml" in banner
+    assert "not of the machine" in banner
+
+
+def test_the_banner_of_an_insecure_listener_warns() -> None:
+    config = Config.model_validate({"listen": {"host": "::", "insecure": True}})
+    banner = start_banner(config)
+    assert "ANYONE on the network, unencrypted" in banner
+    assert "[::]:11112" in banner
+    assert "isocenter echo [::1]:11112" in banner

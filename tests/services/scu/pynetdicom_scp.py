@@ -1,0 +1,62 @@
+"""pynetdicom as the peer that our user side talks to: an SCP in threads of the test's process."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from socketserver import BaseServer
+from typing import Any
+
+from pydicom.uid import AllTransferSyntaxes
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    MRImageStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+    Verification,
+)
+from pynetdicom.transport import ThreadedAssociationServer
+
+from isocenter.services.association import Destination
+
+Handler = Callable[[Any], Any]
+
+
+@contextmanager
+def scp(
+    *,
+    on_store: Handler | None = None,
+    on_find: Handler | None = None,
+    on_echo: Handler | None = None,
+    configure: Callable[[AE], object] | None = None,
+) -> Iterator[Destination]:
+    """A listening SCP with the given handlers; yields where it is."""
+    ae = AE("PEER")
+    ae.maximum_associations = 16
+    ae.add_supported_context(Verification)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelFind)
+    for sop_class in (CTImageStorage, MRImageStorage):
+        ae.add_supported_context(sop_class, AllTransferSyntaxes)
+    if configure is not None:
+        configure(ae)
+    handlers = [
+        (event, handler)
+        for event, handler in (
+            (evt.EVT_C_STORE, on_store),
+            (evt.EVT_C_FIND, on_find),
+            (evt.EVT_C_ECHO, on_echo),
+        )
+        if handler is not None
+    ]
+    server = ae.make_server(
+        ("127.0.0.1", 0), evt_handlers=handlers, server_class=ThreadedAssociationServer
+    )
+    # `AE.start_server` would look for the shutdown only twice a second.
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        port = server.socket.getsockname()[1]
+        yield Destination("127.0.0.1", port, called_ae="PEER", calling_ae="TESTER")
+    finally:
+        BaseServer.shutdown(server)  # pynetdicom's own expects a server from `start_server`
+        server.server_close()
+        thread.join()
