@@ -130,7 +130,7 @@ class Bench:
 
     def _storescu(self, server: Server, port: int, case: Case, watch: Callable[[], None]) -> Run:
         template = self._templates[case.objects]
-        count = self._counts[case.sender] // case.associations
+        count = self._counts[case.sender] // (5 if server.slow else 1) // case.associations
         folders = [
             self._files(case.objects, association, count)
             for association in range(case.associations)

@@ -60,16 +60,29 @@ class Client:
             sent = self._socket.sendmsg(buffers)
             left -= sent
 
+    def find(self, model: str, identifier: bytes) -> int:
+        """C-FIND with an encoded identifier; returns the number of matches."""
+        elements = {0x0002: _ui(model), 0x0100: _us(0x20), 0x0110: _us(1), 0x0700: _us(0)}
+        command = _p_data(_command(elements, True), 0x03)
+        self.send([command, _p_data(identifier, 0x02)])
+        matches = 0
+        while (status := self.status()) in (0xFF00, 0xFF01):
+            matches += 1
+        if status:
+            raise ConnectionError(f"the query failed with status {status:04X}H")
+        return matches
+
     def status(self) -> int:
-        """The status of the next response."""
+        """The status of the next response; data sets that come before it are passed over."""
         command = b""
         while True:
             kind, body = self._read_pdu()
             if kind != 4:
                 raise ConnectionError(f"PDU type {kind} came instead of a response")
-            command += body[6:]
-            if body[5] & 2:
-                return _status(command)
+            for control, fragment in _values(body):
+                command += fragment if control & 1 else b""
+                if control & 3 == 3:
+                    return _status(command)
 
     def echo(self) -> int:
         """C-ECHO; returns its status."""
@@ -111,19 +124,32 @@ class StoreClient(Client):
     def store(self, association: int, number: int) -> int:
         """Sends one instance and returns the status of the response."""
         uid, head = self._template.instance(association, number)
-        command = _command(
-            {
-                0x0002: _ui(self._template.sop_class_uid),
-                0x0100: _us(0x01),
-                0x0110: _us(number % 0xFFFF + 1),
-                0x0700: _us(0),
-                0x1000: _ui(uid),
-            },
-            True,
-        )
         header, pixels = self._first
-        self.send([_p_data(command, 0x03), header, head, pixels, *self._rest])
+        self.send([self._request(uid, number), header, head, pixels, *self._rest])
         return self.status()
+
+    def store_frames(self, frames: int) -> int:
+        """Sends one instance with the template's pixels as each of its many frames."""
+        uid, head = self._template.instance(0, 0)
+        room = self.maximum_length - 6
+        self.send([self._request(uid, 0), _p_data_header(len(head), False), head])
+        pixels = memoryview(self._template.pixels)
+        for frame in range(1, frames + 1):
+            for start in range(0, len(pixels), room):
+                fragment = pixels[start : start + room]
+                last = frame == frames and start + room >= len(pixels)
+                self.send([_p_data_header(len(fragment), last), fragment])
+        return self.status()
+
+    def _request(self, sop_instance_uid: str, number: int) -> bytes:
+        elements = {
+            0x0002: _ui(self._template.sop_class_uid),
+            0x0100: _us(0x01),
+            0x0110: _us(number % 0xFFFF + 1),
+            0x0700: _us(0),
+            0x1000: _ui(sop_instance_uid),
+        }
+        return _p_data(_command(elements, True), 0x03)
 
     def _fragments(self) -> Iterator:
         """The data set in PDUs: (header, pixels) of the first, then headers and pixels."""
@@ -232,6 +258,15 @@ def _p_data_header(length: int, last: bool) -> bytes:
 def _p_data(fragment: bytes, control: int) -> bytes:
     length = len(fragment)
     return struct.pack(">BxIIBB", 4, length + 6, length + 2, _CONTEXT, control) + fragment
+
+
+def _values(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The presentation data values of a P-DATA-TF PDU: control header and fragment."""
+    at = 0
+    while at + 6 <= len(body):
+        (length,) = struct.unpack_from(">I", body, at)
+        yield body[at + 5], body[at + 6 : at + 4 + length]
+        at += 4 + length
 
 
 def _ui(uid: str) -> bytes:

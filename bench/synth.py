@@ -171,14 +171,19 @@ class Template:
             (folder / f"{number:06d}.dcm").write_bytes(meta + head + self.pixels)
 
 
-def make_template(name: str, side: int) -> Template:
-    """Encodes a CT slice of `side` x `side` 16-bit pixels with about 120 elements."""
+def make_template(name: str, side: int, frames: int = 1) -> Template:
+    """Encodes a CT slice of `side` x `side` 16-bit pixels with about 120 elements.
+
+    With more than one frame the header speaks of all of them, but `pixels` holds only the first.
+    """
     dataset = _dataset(side)
+    if frames > 1:
+        dataset.NumberOfFrames = frames
     encoded = _encode(dataset)
     elements = sum(1 for _ in dataset.iterall()) + 1
     # Pixel Data is last: its header belongs to the head, its value is shared by all instances.
     pixels = random.Random(side).randbytes(2 * side * side)
-    head = encoded + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, len(pixels))
+    head = encoded + struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, frames * len(pixels))
     return Template(name, CT_IMAGE_STORAGE, EXPLICIT_VR_LITTLE_ENDIAN, head, pixels, elements)
 
 
@@ -207,11 +212,10 @@ def _dataset(side: int):
 
 
 def _encode(dataset) -> bytes:
+    from pydicom.filebase import DicomIO
     from pydicom.filewriter import write_dataset
 
     buffer = BytesIO()
-    from pydicom.filebase import DicomIO
-
     target = DicomIO(buffer)
     target.is_little_endian, target.is_implicit_VR = True, False
     write_dataset(target, dataset)

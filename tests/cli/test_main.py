@@ -13,6 +13,7 @@ import isocenter
 from isocenter.cli import exit_codes
 from isocenter.cli.main import COMMANDS
 from tests.cli.helpers import ISOCENTER, Run
+from tests.support.node import Node
 
 HEAVY = {"pydicom", "numpy", "sqlalchemy", "alembic", "pydantic", "rich", "structlog", "asyncio"}
 
@@ -41,8 +42,12 @@ def test_the_help_of_a_subcommand_imports_nothing_heavy(name: str) -> None:
     assert imported_by(name, "--help") & HEAVY == set()
 
 
-def test_an_echo_imports_nothing_heavy() -> None:
-    assert imported_by("echo", "localhost", "1") & HEAVY == set()
+def test_an_echo_imports_nothing_heavy(node: Node) -> None:
+    assert imported_by("echo", node.address) & HEAVY == set()
+
+
+def test_a_query_shown_as_text_imports_nothing_heavy(node: Node) -> None:
+    assert imported_by("find", node.address, "-k", "PatientName=DOE*") & HEAVY == set()
 
 
 def test_help_names_every_command_and_every_exit_code(run: Run) -> None:
@@ -119,3 +124,9 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
 def test_python_m_isocenter_is_the_same_command(place: Path) -> None:
     done = subprocess.run([*ISOCENTER, "--version"], capture_output=True, text=True, timeout=60)
     assert done.stdout == f"isocenter {isocenter.__version__}\n"
+
+
+def test_the_manual_lists_the_exit_codes() -> None:
+    page = Path(__file__).parents[2] / "docs" / "command-line.md"
+    rows = [f"| {code} | {meaning} |" for code, meaning in exit_codes.MEANINGS.items()]
+    assert page.read_text(encoding="utf-8").endswith("\n".join(rows) + "\n")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.cli import exit_codes
-from tests.cli.helpers import Run, write_object
+from tests.cli.helpers import ISOCENTER, Run, write_object
 from tests.support.node import Node
 
 DICOM_CONTEXT_REJECTED = bytes.fromhex("03000000000400010107")  # A-ASSOCIATE-RJ: called AE unknown
@@ -138,6 +140,12 @@ def test_what_is_not_there_yet_is_said(run: Run, options: tuple[str, ...]) -> No
     )
 
 
+def test_a_wished_transfer_syntax_is_answered_with_what_happens_instead(run: Run) -> None:
+    result = run("store", "localhost", "-xs", ".")
+    assert result.exit_code == exit_codes.SYNTAX
+    assert "each object is sent in the one it is stored in" in result.stderr
+
+
 def test_store_sends_directories_and_ends_with_a_table(run: Run, node: Node) -> None:
     for number in (11, 12):
         write_object(Path(f"d/deep/{number}.dcm"), number)
@@ -180,6 +188,25 @@ def test_store_selects_by_pattern_and_depth(run: Run, node: Node) -> None:
     assert [entry["path"] for entry in json.loads(result.stdout)["files"]] == ["d/1.dcm"]
 
 
+def test_a_file_name_that_is_no_text_is_sent_and_shown_all_the_same(node: Node) -> None:
+    name = b"d/\xff\n.dcm"
+    write_object(Path(os.fsdecode(name)), 71)
+    command = [*ISOCENTER, "store", "--json", node.address, "d"]
+    environment = os.environ | {"LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, capture_output=True, timeout=60, env=environment, text=True)
+    assert done.returncode == 0, done.stderr
+    (entry,) = json.loads(done.stdout)["files"]
+    assert os.fsencode(entry["path"]) == name
+
+
+def test_a_terminal_that_lacks_a_letter_gets_an_escape(stored: Node) -> None:
+    command = [*ISOCENTER, "find", stored.address, "-k", "PatientID=3", "-k", "PatientName"]
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, capture_output=True, timeout=60, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert b"M\xfcller^\\u0414" in done.stdout
+
+
 def test_store_without_anything_to_send_says_so(run: Run, node: Node) -> None:
     Path("empty").mkdir()
     Path("text.dcm").write_text("no")
@@ -197,12 +224,11 @@ def test_a_named_file_that_is_no_dicom_shows_in_the_exit_code(run: Run, node: No
     assert run("store", node.address, "a.dcm", "absent").exit_code == exit_codes.INVALID_INPUT
 
 
-def test_a_conflicting_object_is_not_silently_lost(run: Run, node: Node) -> None:
+def test_a_conflicting_object_is_found_in_quarantine(run: Run, node: Node) -> None:
     write_object(Path("a.dcm"), 61)
     write_object(Path("b.dcm"), 61, PatientID="another")
     run("store", node.address, "a.dcm")
-    second = json.loads(run("store", "--json", node.address, "b.dcm").stdout)
-    assert second["accepted"] == 0
+    assert run("store", node.address, "b.dcm").exit_code == 0
     listed = json.loads(run("quarantine", "list", "--data", node.data, "--json").stdout)
     assert "1.2.3.61" in {entry["sop_instance_uid"] for entry in listed}
     assert "1.2.3.61" in run("quarantine", "list", "--data", node.data).stdout

@@ -58,8 +58,10 @@ def peer(script: Script) -> Iterator[int]:
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield server.getsockname()[1]
-        thread.join(20)
+        try:
+            yield server.getsockname()[1]
+        finally:
+            thread.join(20)
         assert not thread.is_alive()
     assert faults == []
 

@@ -26,7 +26,8 @@ from tests.upperlayer.links import (
     established,
     sent,
     waiting_acceptor,
-)from tests.upperlayer.table_9_10 import CELLS
+)
+from tests.upperlayer.table_9_10 import CELLS
 
 
 def waiting_requestor() -> Association:
@@ -263,6 +264,7 @@ def test_unknown_items_in_a_request_are_skipped():
         (b"\x16\x03\x01\x02\x00\x01\x00\x01", "TLS ClientHello to a port without TLS"),
         (b"GET / HTTP/1.1\r\n", "HTTP request to a DICOM port"),
         (b"POST /dicom-web", "HTTP request"),
+        (b"PRI * HTTP/2.0\r\n", "HTTP request"),
         (b"SSH-2.0-client", "SSH"),
         (b"\x42\x42\x42\x42\x42\x42", "PDU type 42H is unknown"),
     ],

@@ -23,7 +23,11 @@ def fragments(data, maximum_length: int, *, is_last: bool = True):
     return output, values
 
 
-@given(st.binary(max_size=6000), st.integers(128, 2000))
+# Drawn by length: hypothesis seldom draws binary data that need several fragments.
+payloads = st.integers(0, 6000).map(lambda length: (bytes(range(251)) * 24)[:length])
+
+
+@given(payloads, st.integers(128, 2000))
 def test_fragments_add_up_to_what_was_sent(data: bytes, maximum_length: int):
     _, values = fragments(data, maximum_length)
     assert b"".join(value.data for value in values) == data
@@ -32,7 +36,7 @@ def test_fragments_add_up_to_what_was_sent(data: bytes, maximum_length: int):
     assert {(value.context_id, value.is_command) for value in values} == {(3, False)}
 
 
-@given(st.lists(st.binary(max_size=700), max_size=6), st.integers(128, 2000))
+@given(st.lists(payloads.map(lambda data: data[-777:]), max_size=6), st.integers(128, 2000))
 def test_several_buffers_are_sent_like_one(parts: list[bytes], maximum_length: int):
     _, values = fragments(parts, maximum_length)
     _, expected = fragments(b"".join(parts), maximum_length)

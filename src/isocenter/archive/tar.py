@@ -93,12 +93,15 @@ def decode_header(block: bytes) -> RecordHeader | None:
     actual = sum(block) - sum(block[148:156]) + 8 * 0x20
     if not stated.isdigit() or int(stated, 8) != actual:
         raise PackDamaged("A record header in a pack does not match its own checksum.")
-    return RecordHeader(
-        name=f"{_text(block[345:500])}/{_text(block[0:100])}",
-        size=_size(block[124:136]),
-        digest=_digest(_text(block[297:329])),
-        received_at=int(block[136:147], 8),
-    )
+    try:
+        return RecordHeader(
+            name=f"{_text(block[345:500])}/{_text(block[0:100])}",
+            size=_size(block[124:136]),
+            digest=_digest(_text(block[297:329])),
+            received_at=int(block[136:147], 8),
+        )
+    except ValueError:
+        raise PackDamaged("A record header in a pack holds no number where one must be.") from None
 
 
 def _text(field: bytes) -> str:

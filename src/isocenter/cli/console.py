@@ -100,8 +100,8 @@ class _Silent:
 
 @contextmanager
 def progress(description: str, total: int | None = None) -> Iterator[Progress]:
-    """A progress bar on standard error, only where that is a terminal and -q was not given."""
-    if verbosity() == Verbosity.QUIET or not sys.stderr.isatty():
+    """A progress bar on standard error, only on a terminal, and not among the lines of -v."""
+    if verbosity() != Verbosity.NORMAL or not sys.stderr.isatty():
         yield _Silent()
         return
     from isocenter.cli.progress_bar import Bar

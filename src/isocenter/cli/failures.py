@@ -7,6 +7,7 @@ import traceback
 import click
 
 from isocenter.cli import exit_codes
+from isocenter.cli.console import harmless
 from isocenter.cli.verbosity import Verbosity, say, verbosity
 from isocenter.errors import IsocenterError
 
@@ -24,7 +25,7 @@ _EXIT_CODES = {
     "encoding.errors.EncodingError": exit_codes.INVALID_INPUT,
     "archive.tar.PackDamaged": exit_codes.DAMAGED_ARCHIVE,
     "archive.index.errors.IndexUnusable": exit_codes.DAMAGED_ARCHIVE,
-    "server.serve.CannotListen": exit_codes.NO_CONNECTION,
+    "server.running.CannotListen": exit_codes.NO_CONNECTION,
     "archive.archive.ArchiveInUse": exit_codes.UNWRITABLE_OUTPUT,
     "archive.index.errors.ArchiveIndexError": exit_codes.UNWRITABLE_OUTPUT,
 }
@@ -45,7 +46,7 @@ class CommandFailed(click.ClickException):
         if self._silent:
             return
         for sentence in self.message.splitlines():
-            click.echo(f"isocenter: {sentence}", err=True)
+            click.echo(f"isocenter: {harmless(sentence)}", err=True)
 
 
 def as_failure(error: Exception) -> CommandFailed:

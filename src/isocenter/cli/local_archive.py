@@ -52,24 +52,25 @@ def require_archive(config: Config) -> None:
 @contextmanager
 def writable_archive(config: Config) -> Iterator[Archive]:
     """The archive, open for storing; made where there is none."""
-    from isocenter.archive.archive import Archive
+    from isocenter.server.running import open_archive
 
-    storage = config.storage
-    try:
-        archive = Archive(
-            config.node.data_directory,
-            durability=storage.durability,
-            duplicates=storage.on_conflict,
-            pack_size=storage.pack_size,
-            reserve=storage.reserve,
-        )
-    except OSError as error:
-        raise CommandFailed(
-            f"{config.node.data_directory} cannot be used as a data folder: {error.strerror}.",
-            exit_codes.UNWRITABLE_OUTPUT,
-        ) from error
+    with naming_the_folder(config):
+        archive = open_archive(config)
     with archive:
         yield archive
+
+
+@contextmanager
+def naming_the_folder(config: Config) -> Iterator[None]:
+    """Turn the system's refusal of the data folder into a sentence about it."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandFailed(
+            f"{config.node.data_directory} cannot be used as a data folder: {error.strerror}; "
+            "choose another with --data.",
+            exit_codes.UNWRITABLE_OUTPUT,
+        ) from error
 
 
 @contextmanager

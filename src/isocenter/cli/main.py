@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -135,4 +136,8 @@ def cli() -> None:
 
 def main() -> None:
     """The entry point of the `isocenter` script."""
+    # A name that the terminal's encoding lacks, or a file name that is no text at all, is shown
+    # with escapes (in JSON they are JSON's own); it must never end a command half-way.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     cli.main(prog_name="isocenter")

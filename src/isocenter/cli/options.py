@@ -72,7 +72,7 @@ def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
-def not_yet(*names: str, what: str, hidden: bool = True) -> Decorator:
+def not_yet(*names: str, what: str) -> Decorator:
     """A switch of DCMTK's that is understood, and answered by saying that it is not there yet."""
 
     def refuse(context: click.Context, _: click.Parameter, given: bool) -> None:
@@ -84,7 +84,7 @@ def not_yet(*names: str, what: str, hidden: bool = True) -> Decorator:
         is_flag=True,
         is_eager=True,
         expose_value=False,
-        hidden=hidden,
+        hidden=True,
         callback=refuse,
         help=f"Not in this version: {what}.",
     )

@@ -116,4 +116,4 @@ class MessageAssembler:
 
 
 def _out_of_order(what: str) -> DimseProtocolError:
-    return DimseProtocolError(f"the peer sent {what}", status=UNRECOGNIZED_OPERATION)
+    return DimseProtocolError(f"The peer sent {what}.", status=UNRECOGNIZED_OPERATION)

@@ -48,7 +48,7 @@ def decode_command(data: bytes | bytearray | memoryview) -> dict[int, bytes]:
         position = following
     if position != end:
         raise DimseProtocolError(
-            f"the command set of {end} bytes is cut short or malformed near byte {position}",
+            f"The command set of {end} bytes is cut short or malformed near byte {position}.",
             status=MISTYPED_ARGUMENT,
         )
     return values
@@ -77,6 +77,6 @@ def with_group_length(body: bytes) -> bytes:
 def oversized_command_set(length: int) -> DimseProtocolError:
     """The error for a command set of at least `length` bytes."""
     return DimseProtocolError(
-        f"the command set has {length} bytes or more; the limit is {MAX_COMMAND_SET_LENGTH}",
+        f"The command set has {length} bytes or more; the limit is {MAX_COMMAND_SET_LENGTH}.",
         status=RESOURCE_LIMITATION,
     )

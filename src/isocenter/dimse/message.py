@@ -137,7 +137,7 @@ def _unusable_message(
     """The error for mandatory elements that are missing or unreadable."""
     elements = [ELEMENTS[name] for name in unusable]
     keywords = ", ".join(element.keyword for element in elements)
-    text = f"{cls.command_name} without a usable {keywords}"
+    text = f"The peer sent a {cls.command_name} without a usable {keywords}."
     response_class = cls.response_class if issubclass(cls, Request) else None
     if response_class is None or not _INDISPENSABLE.isdisjoint(unusable):
         return DimseProtocolError(text, status=MISTYPED_ARGUMENT)

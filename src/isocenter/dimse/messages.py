@@ -83,12 +83,12 @@ def decode_message(data: bytes | bytearray | memoryview) -> Message:
         command_field = decode_unsigned_short(values.get(_COMMAND_FIELD, b""))
     except ValueError:
         raise DimseProtocolError(
-            "the command set has no usable CommandField (0000,0100)", status=MISTYPED_ARGUMENT
+            "The command set has no usable CommandField (0000,0100).", status=MISTYPED_ARGUMENT
         ) from None
     message_class = MESSAGE_CLASSES.get(command_field)
     if message_class is None:
         raise DimseProtocolError(
-            f"the Command Field {command_field:04X} is no operation of PS3.7 E.1",
+            f"The Command Field {command_field:04X} is no operation of PS3.7 E.1.",
             status=UNRECOGNIZED_OPERATION,
         )
     return message_class.from_values(values)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -160,7 +160,7 @@ class ClientAssociation:
 
     def find(
         self, model_uid: str, identifier: Elements, *, cancel_after: int | None = None
-    ) -> Iterator[FindMatch]:
+    ) -> Generator[FindMatch, None, None]:
         """C-FIND (PS3.4 C.4.1); see `query_retrieve.find`."""
         return query_retrieve.find(self, model_uid, identifier, cancel_after=cancel_after)
 

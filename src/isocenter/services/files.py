@@ -1,7 +1,7 @@
 """Which files can be sent: paths to instances, by their File Meta Information alone (PS3.10 7.1).
 
-Only the first kilobytes of a file are read. What cannot be sent is reported beside the rest, with
-the reason in one clause.
+To look at a file, only its first kilobytes are read. What cannot be sent is reported beside the
+rest, with the reason in one clause.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from isocenter.encoding.errors import EncodingError, NotPart10
 from isocenter.encoding.part10 import FileMeta, locate_dataset
 
 _HEAD_LENGTH = 16 * 1024
+# Below this, reading a file costs less than mapping it and taking its page faults.
+_MAPPED_FROM = 1 << 20  # bytes
+
 _DICOMDIR = "1.2.840.10008.1.3.10"  # Media Storage Directory Storage, PS3.3 F
 
 
@@ -99,6 +102,23 @@ def inspect_file(path: Path) -> StorableFile | RefusedFile:
         offset,
         facts.st_size,
     )
+
+
+def read_data_set(file: StorableFile) -> bytes | memoryview:
+    """The bytes that C-STORE sends; of large files, a view of the file mapped into memory.
+
+    Raises OSError where the file is gone or is not the one that was inspected.
+    """
+    descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if os.fstat(descriptor).st_size != file.size:
+            raise OSError("the file has changed since it was looked at")
+        if file.size < _MAPPED_FROM:
+            return os.pread(descriptor, file.dataset_length, file.dataset_offset)
+        # The mapping ends with its last view: closing it earlier would pull the bytes away.
+        return memoryview(mmap(descriptor, 0, access=ACCESS_READ))[file.dataset_offset :]
+    finally:
+        os.close(descriptor)
 
 
 def _locate(path: Path, size: int) -> tuple[FileMeta, int]:

@@ -6,21 +6,19 @@ blocking sockets, and judged one by one (`storage_report`). The provider's side 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.messages import CStoreRSP
 from isocenter.dimse.status import Category, Service, Status, describe, is_out_of_resources
 from isocenter.services.association import ClientAssociation, Destination
 from isocenter.services.errors import Interrupted, NoPresentationContext
-from isocenter.services.files import StorableFile
+from isocenter.services.files import StorableFile, read_data_set
 from isocenter.services.storage_plan import Context, plan_associations
 from isocenter.services.storage_report import FileResult, SendOutcome, SendReport
 from isocenter.services.verification import verify
@@ -30,9 +28,6 @@ from isocenter.upperlayer.errors import (
     UpperLayerError,
 )
 from isocenter.upperlayer.reasons import RejectResult
-
-# Below this, reading a file costs less than mapping it and taking its page faults.
-_MAPPED_FROM = 1 << 20  # bytes
 
 _CANCEL_GRACE = 5.0  # seconds for the files under way, before their associations are aborted
 
@@ -91,23 +86,6 @@ def send_files(
     sending.run(min(associations, sum(len(batch.jobs) for batch in batches)))
     sending.report.seconds = time.monotonic() - started
     return sending.report
-
-
-def read_data_set(file: StorableFile) -> bytes | memoryview:
-    """The bytes that C-STORE sends; of large files, a view of the file mapped into memory.
-
-    Raises OSError where the file is gone or is not the one that was inspected.
-    """
-    descriptor = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if os.fstat(descriptor).st_size != file.size:
-            raise OSError("the file has changed since it was looked at")
-        if file.size < _MAPPED_FROM:
-            return os.pread(descriptor, file.dataset_length, file.dataset_offset)
-        # The mapping ends with its last view: closing it earlier would pull the bytes away.
-        return memoryview(mmap(descriptor, 0, access=ACCESS_READ))[file.dataset_offset :]
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(slots=True)

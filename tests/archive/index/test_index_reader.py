@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.archive.index import Index, IndexReader, QuarantineEntry
+from isocenter.archive.index import Index, IndexReader, IndexUnusable, QuarantineEntry
 from isocenter.archive.index.interface import ReadableIndex, WritableIndex
 from tests.archive.index.entries import CT, EXPLICIT_LE, an_entry, store
 
@@ -61,6 +61,12 @@ def test_a_closed_reader_opens_again_when_asked(index: Index) -> None:
     index.locate("1.2.3.1")
     index.reader.close()
     assert index.locate("1.2.3.1") is not None
+
+
+def test_a_reader_makes_no_index(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnusable):
+        IndexReader(tmp_path / "none.sqlite")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_reader_cannot_write(index: Index) -> None:

@@ -56,8 +56,8 @@ def test_a_key_asks_for(vr: str, text: str, criterion: Criterion | None) -> None
         (TIME, "TM", "25"),
         (NUMBER, "IS", "1.5"),
         (NUMBER, "IS", "9" * 60_000),
-        (UID, "UI", "\\".join(["1"] * 30_001)),
         ("StudyDescription", "LO", "\\".join(["A*"] * 101)),
+        ("PatientName", "PN", "\\".join(["DOE^JOHN"] * 101)),
     ],
 )
 def test_a_key_without_meaning_is_refused_by_name(keyword: str, vr: str, text: str) -> None:

@@ -147,6 +147,20 @@ def test_a_list_of_10_000_uids_is_matched(archive: Index) -> None:
     assert studies(archive, StudyInstanceUID=uids) == ["1", "2", "3", "4"]
 
 
+def test_as_many_names_and_patterns_as_are_allowed_are_matched(archive: Index) -> None:
+    hundred = [f"X{number}*^" for number in range(99)]
+    assert studies(archive, PatientName="\\".join([*hundred, "O'N*"])) == ["4"]
+    assert studies(archive, ReferringPhysicianName="\\".join([*hundred, "HOUSE*"])) == ["1", "3"]
+    assert studies(archive, AccessionNumber="\\".join([*hundred, "A1"])) == ["1"]
+
+
+def test_more_values_than_a_statement_holds_are_refused(archive: Index) -> None:
+    half = "\\".join(f"1.{number}" for number in range(15_001))
+    assert studies(archive, StudyInstanceUID=half) == ["1", "2", "3", "4"]
+    with pytest.raises(InvalidQuery, match=r"at most 30000 values"):
+        studies(archive, StudyInstanceUID=half, AccessionNumber=half)
+
+
 def test_values_come_back_as_dicom_writes_them(archive: Index) -> None:
     (match,), matches = ask(
         archive, "STUDY", "STUDY", StudyInstanceUID="1.1", StudyDate="", StudyTime="",

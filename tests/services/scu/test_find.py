@@ -170,7 +170,7 @@ def test_leaving_early_over_a_lost_association_raises_nothing() -> None:
     )
     found = association.find(STUDY_ROOT_FIND, QUERY)
     next(found)
-    found.close()  # type: ignore[attr-defined]
+    found.close()
     assert transport.ended == "aborted"
 
 

@@ -11,11 +11,13 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import AllTransferSyntaxes
 
+from isocenter.services import files as files_module
 from isocenter.services import storage_scu
 from isocenter.services.association import Destination
 from isocenter.services.errors import VerificationFailed
+from isocenter.services.files import read_data_set
 from isocenter.services.storage_report import FileResult, SendOutcome
-from isocenter.services.storage_scu import RetryPolicy, read_data_set, send_files
+from isocenter.services.storage_scu import RetryPolicy, send_files
 from tests.services.scu.instances import MR, data_set_bytes, write_instance, write_instances
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support.processes import free_port
@@ -77,7 +79,7 @@ def test_every_file_arrives_byte_for_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize("extra", [-1, 0, 1])
 def test_files_around_the_mapping_threshold_arrive_whole(tmp_path: Path, extra: int) -> None:
     small = write_instance(tmp_path / "a", 1, pixels=2)
-    pixels = storage_scu._MAPPED_FROM - small.size + extra
+    pixels = files_module._MAPPED_FROM - small.size + extra
     file = write_instance(tmp_path / "b", 2, pixels=pixels + pixels % 2)
     archive = Archive()
     with scp(on_store=archive) as peer:
@@ -399,7 +401,7 @@ def test_the_delays_double_up_to_the_longest() -> None:
 
 
 def test_a_mapped_file_is_a_view_and_not_a_copy(tmp_path: Path) -> None:
-    file = write_instance(tmp_path / "big", 1, pixels=storage_scu._MAPPED_FROM)
+    file = write_instance(tmp_path / "big", 1, pixels=files_module._MAPPED_FROM)
     data_set = read_data_set(file)
     assert isinstance(data_set, memoryview)
     assert data_set == data_set_bytes(file)

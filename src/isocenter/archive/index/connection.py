@@ -21,7 +21,7 @@ from isocenter.archive.index.errors import IndexUnusable
 BUSY_TIMEOUT_SECONDS = 5.0
 _WRITER_CACHE_KIB = 32 * 1024
 _READER_CACHE_KIB = 2 * 1024
-_READER_MMAP_BYTES = 256 * 1024 * 1024
+_READER_MMAP_BYTES = 1024 * 1024 * 1024  # address space, not memory
 _POOLED_READERS = 8
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")

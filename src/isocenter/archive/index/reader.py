@@ -15,6 +15,7 @@ from isocenter.archive.index.connection import (
     reading_engine,
 )
 from isocenter.archive.index.entry import Location, QuarantineEntry, Statistics
+from isocenter.archive.index.errors import IndexUnusable
 from isocenter.archive.index.schema import (
     instance,
     pack,
@@ -56,10 +57,15 @@ class _ThreadConnection:
 
 
 class IndexReader:
-    """Reads an index that this or another process writes; see `interface.ReadableIndex`."""
+    """Reads an index that this or another process writes; see `interface.ReadableIndex`.
+
+    Raises IndexUnusable when there is none.
+    """
 
     def __init__(self, url_or_path: str | Path) -> None:
         self._path = path_of(url_or_path)
+        if not self._path.exists():
+            raise IndexUnusable(f"There is no index at {self._path}.")
         self._engine = reading_engine(self._path)
         self._local = threading.local()
         self._connections: WeakSet[_ThreadConnection] = WeakSet()

@@ -14,7 +14,6 @@ _TO_HEX = bytes(
     for byte in range(256)
 )
 _PADDING = b"f"
-_FROM_HEX = str.maketrans({"a": ".", "f": None})
 _AS_TEXT = b"\xff"  # no packed UID begins with two paddings
 
 
@@ -31,4 +30,4 @@ def unpack_uid(packed: bytes) -> str:
     """Return the UID that `pack_uid` packed."""
     if packed[:1] == _AS_TEXT:
         return packed[1:].decode("utf-8", "replace")
-    return packed.hex().translate(_FROM_HEX)
+    return packed.hex().replace("a", ".").rstrip("f")

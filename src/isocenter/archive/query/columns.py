@@ -27,13 +27,13 @@ Condition = Callable[[Criterion], ColumnElement[bool]]
 class QueryColumn(NamedTuple):
     """An attribute of an answer: its level, how to select it, write it and match it.
 
-    Without a `condition` the attribute is returned, but no key on it is heeded.
+    Without `to_text` the value is text already. Without a `condition` the attribute is returned, but no key on it is heeded.
     """
 
     level: Level
     vr: str
     expression: ColumnElement[Any]
-    to_text: Callable[[Any], str]
+    to_text: Callable[[Any], str] | None
     condition: Condition | None
 
 
@@ -43,16 +43,22 @@ def stored_column(attribute: IndexAttribute) -> QueryColumn:
     vr = attribute.vr
     if attribute.column == "sop_class":
         named = _referred(term.c.value, term.c.id, held)
-        return QueryColumn(attribute.level, vr, named, str, lambda c: _term_in(held, c))
+        return QueryColumn(attribute.level, vr, named, None, lambda c: _term_in(held, c))
     if vr == "UI":
         return QueryColumn(attribute.level, vr, held, unpack_uid, lambda c: _uid_in(held, c))
     if vr == "PN":
         if held is patient.c.name:
-            return QueryColumn(attribute.level, vr, held, str, _patient_named)
+            return QueryColumn(attribute.level, vr, held, None, _patient_named)
         named = _referred(person.c.name, person.c.id, held)
-        return QueryColumn(attribute.level, vr, named, str, lambda c: _person_named(held, c))
-    to_text = _date_text if vr == "DA" else str
-    return QueryColumn(attribute.level, vr, held, to_text, lambda c: compare(held, c))
+        return QueryColumn(attribute.level, vr, named, None, lambda c: _person_named(held, c))
+    return QueryColumn(attribute.level, vr, held, _TO_TEXT.get(vr), lambda c: compare(held, c))
+
+
+def _date_text(number: int) -> str:
+    return f"{number:08d}"
+
+
+_TO_TEXT: dict[str, Callable[[Any], str]] = {"DA": _date_text, "IS": str, "US": str}
 
 
 def compare(held: ColumnElement[Any], criterion: Criterion) -> ColumnElement[bool]:
@@ -98,7 +104,3 @@ def _referred(
     value: ColumnElement[Any], key: ColumnElement[Any], reference: ColumnElement[Any]
 ) -> ColumnElement[Any]:
     return select(value).where(key == reference).scalar_subquery()
-
-
-def _date_text(number: int) -> str:
-    return f"{number:08d}"

@@ -6,6 +6,7 @@ ask for "CT\\MR", and the standard leaves it open unless multiple values were ne
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from isocenter.archive.index.values import (
@@ -19,9 +20,9 @@ from isocenter.archive.names import MAX_NAME_CHARACTERS
 from isocenter.archive.query.errors import InvalidQuery
 from isocenter.dictionary.elements import format_tag, lookup_element
 
-# SQLite binds at least 32,766 values in one statement.
+# SQLite binds at least 32,766 values in one statement, and nests at least 1,000 expressions.
 MAX_VALUES = 30_000
-MAX_PATTERNS = 100
+MAX_PATTERNS = 100  # and names, since each is compared like a pattern
 
 _NUMERIC = frozenset({"IS", "US"})
 _RANGES = frozenset({"DA", "TM"})
@@ -58,8 +59,6 @@ def parse_key(tag: int, vr: str, text: str) -> Criterion | None:
     values = [value for part in text.split("\\") if (value := part.strip(" \0"))]
     if not values or any(value.strip("*") == "" for value in values):
         return None
-    if len(values) > MAX_VALUES:
-        raise InvalidQuery(f"{_name(tag)} lists more than {MAX_VALUES} values.", tag)
     if vr in _RANGES and len(values) == 1 and "-" in values[0]:
         return _range(tag, vr, values[0])
     if vr == "UI" or vr in _NUMERIC or vr in _RANGES:
@@ -76,7 +75,7 @@ def _alternatives(tag: int, vr: str, values: list[str]) -> AnyOf:
         if len(pattern) - pattern.count("*") > limit:
             continue  # longer than anything that the index holds
         (patterns if "*" in pattern or "?" in pattern else exact).append(pattern)
-    if len(patterns) > MAX_PATTERNS:
+    if len(patterns) + (len(exact) if vr == "PN" else 0) > MAX_PATTERNS:
         raise InvalidQuery(f"{_name(tag)} lists more than {MAX_PATTERNS} patterns.", tag)
     return AnyOf(tuple(exact), tuple(patterns))
 
@@ -109,6 +108,17 @@ def _end_of_time(text: str, padded: str) -> str:
     if "." in digits:
         return padded
     return digits + _LAST_TIME[len(digits) :]
+
+
+def check_size(criteria: Mapping[int, Criterion]) -> None:
+    """Raises InvalidQuery when there are more values than one statement can hold."""
+    sizes = {tag: len(c.values) for tag, c in criteria.items() if isinstance(c, AnyOf)}
+    if sum(sizes.values()) > MAX_VALUES:
+        longest = max(sizes, key=sizes.__getitem__)
+        raise InvalidQuery(
+            f"A query lists at most {MAX_VALUES} values; {_name(longest)} lists {sizes[longest]}.",
+            longest,
+        )
 
 
 def _name(tag: int) -> str:

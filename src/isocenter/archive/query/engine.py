@@ -1,16 +1,16 @@
 """From an identifier to matches."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.exc import DBAPIError
 
 from isocenter.archive.index.attributes import Level
 from isocenter.archive.index.errors import IndexUnavailable
 from isocenter.archive.query.columns import TABLES, QueryColumn
 from isocenter.archive.query.computed import COLUMNS
-from isocenter.archive.query.criteria import Criterion, parse_key
+from isocenter.archive.query.criteria import Criterion, check_size, parse_key
 from isocenter.archive.query.model import (
     QUERY_RETRIEVE_LEVEL,
     Model,
@@ -23,6 +23,9 @@ _NO_KEYS = frozenset({0x00080005, QUERY_RETRIEVE_LEVEL, 0x00080054, 0x00880130, 
 
 _FIRST_ROWS = 8  # a first answer must not wait for many
 _MOST_ROWS = 256
+
+
+Returned = tuple[int, Callable[[Any], str] | None]
 
 
 class Queryable(Protocol):
@@ -44,24 +47,19 @@ class Matches(Iterator[dict[int, str]]):
         self,
         index: Queryable,
         statement: Select[Any],
-        returned: list[tuple[int, Callable[[Any], str]]],
+        returned: Sequence[Returned],
         unsupported: frozenset[int],
     ) -> None:
         self.unsupported = unsupported
         """Keys that were neither matched nor will be returned (PS3.4 C.4.1.1.4, status FF01)."""
-        self._rows = _rows(index, statement)
-        self._returned = returned
+        self._matches = _matches(index, statement, returned)
 
     def __next__(self) -> dict[int, str]:
-        row = next(self._rows)
-        return {
-            tag: "" if value is None else to_text(value)
-            for (tag, to_text), value in zip(self._returned, row, strict=False)
-        }
+        return next(self._matches)
 
     def close(self) -> None:
         """Stop here."""
-        self._rows.close()
+        self._matches.close()
 
 
 def find(
@@ -87,6 +85,7 @@ def find(
     at = query_level(model, level)
     known = {tag: COLUMNS[tag] for tag in keys if tag in COLUMNS and COLUMNS[tag].level <= at}
     criteria = _criteria(known, keys)
+    check_size(criteria)
     if not relational:
         check_hierarchy(model, at, criteria)
     statement = _select(at, known, criteria).limit(limit)
@@ -111,8 +110,10 @@ def _select(
     at: Level, known: Mapping[int, QueryColumn], criteria: Mapping[int, Criterion]
 ) -> Select[Any]:
     base = TABLES[at]
-    expressions = [column.expression.label(f"tag_{tag:08x}") for tag, column in known.items()]
-    statement = select(*expressions, base.c.id).select_from(base)
+    expressions: list[ColumnElement[Any]] = [
+        column.expression.label(f"tag_{tag:08x}") for tag, column in known.items()
+    ]
+    statement = select(*(expressions or [base.c.id])).select_from(base)
     highest = min((column.level for column in known.values()), default=at)
     for upper in sorted((level for level in Level if highest <= level < at), reverse=True):
         below, above = TABLES[Level(upper + 1)], TABLES[upper]
@@ -124,12 +125,18 @@ def _select(
     return statement
 
 
-def _rows(index: Queryable, statement: Select[Any]) -> Generator[Any, None, None]:
+def _matches(
+    index: Queryable, statement: Select[Any], returned: Sequence[Returned]
+) -> Generator[dict[int, str], None, None]:
     size = _FIRST_ROWS
     try:
         with index.connect() as connection, connection.execute(statement) as result:
             while rows := result.fetchmany(size):
-                yield from rows
+                for row in rows:
+                    yield {
+                        tag: "" if value is None else to_text(value) if to_text else value
+                        for (tag, to_text), value in zip(returned, row, strict=False)
+                    }
                 size = min(2 * size, _MOST_ROWS)
     except DBAPIError as error:
         raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error

@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, and_, func
 
 _LAST_BEFORE_SURROGATES = 0xD7FF
 _FIRST_AFTER_SURROGATES = 0xE000
@@ -15,6 +15,9 @@ class TextMatching(Protocol):
     def pattern(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         """Whether `column` matches `pattern`, minding case."""
 
+    def rare(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """The same condition, with the hint that few rows meet it."""
+
 
 class SQLiteText:
     """GLOB has DICOM's wildcards; only its character classes have to be disarmed."""
@@ -24,6 +27,10 @@ class SQLiteText:
         glob = column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]"))
         prefix = literal_prefix(pattern)
         return and_(prefix_range(column, prefix), glob) if prefix else glob
+
+    def rare(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+        """The same condition, with the hint that few rows meet it."""
+        return func.unlikely(condition)
 
 
 def literal_prefix(pattern: str) -> str:

@@ -66,7 +66,8 @@ def _in_any_group(text: TextMatching, key: str) -> ColumnElement[bool]:
     alphabetic = _compare(text, patient.c.name_key, key)
     candidates = _candidates(key, alphabetic)
     if candidates is None:
-        return or_(alphabetic, patient.c.id.in_(other_groups))
+        # Without the hint, SQLite would read all studies and look up the patient of each.
+        return text.rare(or_(alphabetic, patient.c.id.in_(other_groups)))
     found = patient.c.id.in_(union_all(candidates, other_groups))
     # Candidates contain the right letters; the comparison says whether in the right order.
     return and_(found, or_(alphabetic, patient.c.id.in_(other_groups)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from isocenter.cli.local_archive import naming_the_folder
 from isocenter.cli.options import config_option
 from isocenter.cli.verbosity import Verbosity, say, verbosity, verbosity_options
 
@@ -55,10 +56,11 @@ def command(
     settings = loaded.config
     configure_logging(settings.log.level, settings.log.format)
 
-    def on_ready(actual_port: int) -> None:
+    def on_listening(actual_port: int) -> None:
         say(start_banner(settings, loaded.file, actual_port), Verbosity.NORMAL)
 
-    serve(settings, on_ready)
+    with naming_the_folder(settings):
+        serve(settings, on_listening)
 
 
 def _log_level() -> str | None:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from isocenter.cli import exit_codes
-from isocenter.cli.console import megabytes, plural, progress, show_json, show_table
+from isocenter.cli.console import harmless, megabytes, plural, progress, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
-from isocenter.cli.options import association_options, no_effect
+from isocenter.cli.options import association_options, no_effect, not_yet
 from isocenter.cli.peer_address import parse_address
 from isocenter.cli.verbosity import Verbosity, say
 
@@ -73,6 +73,11 @@ def _take_port(
 @no_effect("+r", "-r", "--recurse", why="Directories are always scanned at every depth.")
 @no_effect("-R", "--required", why="Only the presentation contexts that are needed are proposed.")
 @no_effect("-nh", "--no-halt", why="One refused file never ends the sending of the others.")
+@not_yet(
+    *("-xe", "-xb", "-xi", "-xs", "-xy", "-xx", "-xv", "-xw", "-xt", "-xu", "-xr", "-xd"),
+    "preferred_syntax",
+    what="no transfer syntax is chosen, each object is sent in the one it is stored in",
+)
 @association_options
 def command(
     destination: Destination,
@@ -107,7 +112,7 @@ def command(
             nonlocal done
             done += 1
             bar.update(done)
-            say(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip())
+            say(harmless(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip()))
 
         report = send_files(
             files,
