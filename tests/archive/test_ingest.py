@@ -134,7 +134,7 @@ def test_giving_up_in_mid_object_cuts_the_pack_back_to_its_last_whole_record(arc
     assert sending.outcome().disposition is Disposition.ABANDONED
     assert pack.stat().st_size == size
     assert store(archive, 3).disposition is Disposition.STORED
-    assert [p for p in archive.packs.root.rglob("*.tar")] == [pack]
+    assert list(archive.packs.root.rglob("*.tar")) == [pack]
 
 
 def test_uids_beyond_the_first_block_are_found_all_the_same(archive):
@@ -167,7 +167,9 @@ def test_a_deflate_bomb_is_refused(archive):
 WITHOUT_STUDY = data_set(1).replace(element(0x0020000D, "UI", b"1.2.3.1"), b"")
 WITHOUT_SERIES = data_set(1).replace(element(0x0020000E, "UI", b"1.2.3.1.1"), b"")
 WITH_PATH = data_set(1).replace(b"1.2.3.1\0", b"../../..")
-DEEP = data_set(1) + (b"\x54\x00\x16\x00SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff") * 9999
+DEEP = (
+    data_set(1) + (b"\x54\x00\x16\x00SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff") * 9999
+)
 
 
 @pytest.mark.parametrize(

@@ -34,4 +34,10 @@ def test_the_banner_of_an_insecure_listener_warns() -> None:
     banner = start_banner(config)
     assert "ANYONE on the network, unencrypted" in banner
     assert "[::]:11112" in banner
-    assert "isocenter echo [::1]:11112" in banner
+    assert "isocenter echo 'ISOCENTER@[::1]:11112'" in banner
+
+
+def test_the_commands_to_try_call_a_node_that_minds_its_name() -> None:
+    node = {"ae_title": "MY NODE", "check_called_ae": "always"}
+    banner = start_banner(Config.model_validate({"node": node}))
+    assert "isocenter echo 'MY NODE@localhost'" in banner

@@ -88,5 +88,18 @@ def test_files_are_listed_by_reason_and_not_without_end(capsys: pytest.CaptureFi
     ]
 
 
-def test_the_exit_code_of_reading_files_tells_all_some_or_none() -> None:
-    assert [input_exit_code(*n) for n in ((3, 0), (3, 1), (0, 1), (0, 0))] == [0, 22, 23, 21]
+@pytest.mark.parametrize(
+    ("usable", "problems", "code"),
+    [
+        (3, [], 0),
+        (3, [("d/README", "not a DICOM file"), ("d/DICOMDIR", "a DICOMDIR, which ...")], 0),
+        (3, [("README", "not a DICOM file")], 22),
+        (3, [("d/x", "damaged DICOM file: ...")], 22),
+        (0, [("d/README", "not a DICOM file")], 23),
+        (0, [], 21),
+    ],
+)
+def test_the_exit_code_of_reading_files_tells_all_some_or_none(
+    usable: int, problems: list[tuple[str, str]], code: int
+) -> None:
+    assert input_exit_code(usable, problems, ["README"]) == code

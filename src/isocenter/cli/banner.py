@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
+from isocenter.cli.peer_address import DEFAULT_CALLED_AE
+from isocenter.server.addressing import DEFAULT_PORT
 from isocenter.server.config import Config, Durability, is_loopback
 
 _PROMISES: dict[Durability, str] = {
@@ -19,7 +22,7 @@ def start_banner(config: Config, file: Path | None = None, port: int | None = No
     reach = (
         "this machine only" if is_loopback(listen.host) else "ANYONE on the network, unencrypted"
     )
-    peer = _as_typed(listen.host, port)
+    peer = _as_typed(config, port)
     return "\n".join(
         (
             f"Isocenter is listening as {config.node.ae_title} on {_joined(listen.host, port)}"
@@ -39,13 +42,17 @@ def start_banner(config: Config, file: Path | None = None, port: int | None = No
 
 
 def _joined(host: str, port: int) -> str:
+    host = host.strip("[]")
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _as_typed(host: str, port: int) -> str:
-    """The shortest address that reaches this listener from the same machine."""
-    from isocenter.cli.peer_address import DEFAULT_PORT
-
+def _as_typed(config: Config, port: int) -> str:
+    """The shortest PEER that reaches this listener from the same machine."""
+    host = config.listen.host.strip("[]")
     if host in ("127.0.0.1", "localhost", "0.0.0.0"):
-        return "localhost" if port == DEFAULT_PORT else f"localhost:{port}"
-    return _joined("::1" if host == "::" else host, port)
+        place = "localhost" if port == DEFAULT_PORT else f"localhost:{port}"
+    else:
+        place = _joined("::1" if host == "::" else host, port)
+    if config.answers_to(DEFAULT_CALLED_AE):
+        return place
+    return shlex.quote(f"{config.node.ae_title}@{place}")

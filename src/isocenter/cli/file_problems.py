@@ -13,6 +13,8 @@ from isocenter.cli.verbosity import Verbosity, verbosity
 
 SHOWN_PER_REASON = 3
 
+_EXPECTED_IN_DIRECTORIES = ("not a DICOM file", "a DICOMDIR")
+
 Problem = tuple[Path | str, str]
 
 
@@ -32,8 +34,16 @@ def show_problems(problems: Sequence[Problem], verb: str) -> None:
             click.echo(f"  ... and {len(paths) - len(shown):,} more (-v lists all)", err=True)
 
 
-def input_exit_code(usable: int, refused: int) -> int:
-    """The exit code for a command that reads files."""
-    if refused:
-        return exit_codes.INVALID_INPUT if usable else exit_codes.NO_VALID_INPUT
-    return exit_codes.SUCCESS if usable else exit_codes.NO_INPUT
+def input_exit_code(usable: int, problems: Sequence[Problem], named: Sequence[str]) -> int:
+    """The exit code for a command that reads files; `named` stood on its command line.
+
+    Other people's directories hold DICOMDIRs, notes and viewers beside the objects: passing over
+    those is no error, unless they were asked for by name.
+    """
+    if not usable:
+        return exit_codes.NO_VALID_INPUT if problems else exit_codes.NO_INPUT
+    grave = any(
+        str(path) in named or not reason.startswith(_EXPECTED_IN_DIRECTORIES)
+        for path, reason in problems
+    )
+    return exit_codes.INVALID_INPUT if grave else exit_codes.SUCCESS

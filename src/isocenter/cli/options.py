@@ -51,7 +51,11 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
             maximum_length=maximum_pdu,
             connect_timeout=connect_timeout or A_DAY,
             response_timeout=response_timeout or A_DAY,
-            timeouts=Timeouts(association=patience, release=patience),
+            timeouts=Timeouts(
+                association=patience,
+                release=patience,
+                idle=max(600.0, response_timeout or A_DAY),
+            ),
         )
         say(f"{destination.calling_ae} calls {destination}.")
         return function(destination=destination, **arguments)

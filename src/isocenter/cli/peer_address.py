@@ -11,13 +11,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from isocenter.errors import IsocenterError
-from isocenter.server.ae_title import RULE, is_ae_title
+from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
 from isocenter.server.config_file import is_configured
 
 if TYPE_CHECKING:
     from isocenter.server.config import Config
 
-DEFAULT_PORT = 11112
 DEFAULT_CALLED_AE = "ANY-SCP"
 DEFAULT_CALLING_AE = "ISOCENTER"
 

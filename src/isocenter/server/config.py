@@ -16,9 +16,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from isocenter.server.ae_title import RULE, is_ae_title
+from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
 
-DEFAULT_PORT = 11112  # registered with IANA for DICOM ("dicom"), PS3.8 9.1
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": KIB, "MIB": MIB, "GIB": GIB}

@@ -12,7 +12,7 @@ import annotated_types
 from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
-from isocenter.server.ae_title import RULE
+from isocenter.server.addressing import RULE
 from isocenter.server.config import (
     GIB,
     KIB,

@@ -18,7 +18,7 @@ from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP, Message, Response
 from isocenter.dimse.status import MISTYPED_ARGUMENT, RESOURCE_LIMITATION, Status
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from isocenter.services import query_retrieve, verification
+from isocenter.services import query_retrieve_scu, verification_scu
 from isocenter.services.errors import Interrupted, NoPresentationContext
 from isocenter.upperlayer.blocking import BlockingAssociation
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import ssl
 
     from isocenter.encoding.elements import Elements
-    from isocenter.services.query_retrieve import FindMatch
+    from isocenter.services.query_retrieve_scu import FindMatch
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -155,14 +155,14 @@ class ClientAssociation:
         self.transport.abort()
 
     def echo(self) -> Status:
-        """C-ECHO (PS3.4 A.4); see `verification.echo`."""
-        return verification.echo(self)
+        """C-ECHO (PS3.4 A.4); see `verification_scu.echo`."""
+        return verification_scu.echo(self)
 
     def find(
         self, model_uid: str, identifier: Elements, *, cancel_after: int | None = None
     ) -> Generator[FindMatch, None, None]:
-        """C-FIND (PS3.4 C.4.1); see `query_retrieve.find`."""
-        return query_retrieve.find(self, model_uid, identifier, cancel_after=cancel_after)
+        """C-FIND (PS3.4 C.4.1); see `query_retrieve_scu.find`."""
+        return query_retrieve_scu.find(self, model_uid, identifier, cancel_after=cancel_after)
 
     def store(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from isocenter.encoding.files import StorableFile
 from isocenter.services.association import MAX_CONTEXTS
-from isocenter.services.files import StorableFile
 
 Context = tuple[str, tuple[str, ...]]
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from isocenter.dimse.status import Status
-from isocenter.services.files import StorableFile
+from isocenter.encoding.files import StorableFile
 
 
 class SendOutcome(Enum):

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.messages import CStoreRSP
 from isocenter.dimse.status import Category, Service, Status, describe, is_out_of_resources
+from isocenter.encoding.files import StorableFile, read_data_set
 from isocenter.services.association import ClientAssociation, Destination
 from isocenter.services.errors import Interrupted, NoPresentationContext
-from isocenter.services.files import StorableFile, read_data_set
 from isocenter.services.storage_plan import Context, plan_associations
 from isocenter.services.storage_report import FileResult, SendOutcome, SendReport
-from isocenter.services.verification import verify
+from isocenter.services.verification_scu import verify
 from isocenter.upperlayer.errors import (
     AssociationRejectedError,
     LocalProtocolError,

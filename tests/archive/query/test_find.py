@@ -278,9 +278,15 @@ def test_keys_that_are_not_supported_are_told(archive: Index) -> None:
     found, matches = ask(
         archive, "STUDY", "STUDY", StudyInstanceUID="1.1", Modality="MR", PatientComments="x",
         NumberOfStudyRelatedSeries="99", SpecificCharacterSet="ISO_IR 100",
-        QueryRetrieveLevel="STUDY", RetrieveAETitle="",
+        QueryRetrieveLevel="STUDY", RetrieveAETitle="", TimezoneOffsetFromUTC="+0100",
     )  # fmt: skip
-    assert found == [{"StudyInstanceUID": "1.1", "NumberOfStudyRelatedSeries": "2"}]
+    assert found == [
+        {
+            "StudyInstanceUID": "1.1",
+            "NumberOfStudyRelatedSeries": "2",
+            "TimezoneOffsetFromUTC": "",
+        }
+    ]
     assert matches.unsupported == {
         tag("Modality"), tag("PatientComments"), tag("NumberOfStudyRelatedSeries"),
     }  # fmt: skip

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import RawElement, encode_elements
+from isocenter.encoding.files import StorableFile, inspect_file
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
-from isocenter.services.files import StorableFile, inspect_file
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 MR = "1.2.840.10008.5.1.4.1.1.4"

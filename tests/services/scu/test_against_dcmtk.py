@@ -8,12 +8,12 @@ import pytest
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
 from isocenter.encoding.elements import RawElement
+from isocenter.encoding.files import RefusedFile, StorableFile, collect_files, inspect_file
 from isocenter.services.association import Destination
 from isocenter.services.errors import VerificationFailed
-from isocenter.services.files import RefusedFile, StorableFile, collect_files, inspect_file
-from isocenter.services.query_retrieve import find_context
+from isocenter.services.query_retrieve_scu import find_context
 from isocenter.services.storage_scu import RetryPolicy, send_files
-from isocenter.services.verification import verify
+from isocenter.services.verification_scu import verify
 from tests.services.scu.instances import data_set_bytes, write_instances
 from tests.support.peers import dcmtk_dcmqrscp, dcmtk_storescp
 from tests.support.processes import Server

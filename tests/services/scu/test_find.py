@@ -12,10 +12,10 @@ from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CCancelRQ, CFindRQ, CFindRSP, Message
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
 from isocenter.encoding.errors import EncodingError
-from isocenter.services import query_retrieve
+from isocenter.services import query_retrieve_scu
 from isocenter.services.association import ClientAssociation
 from isocenter.services.errors import NoPresentationContext
-from isocenter.services.query_retrieve import find_context
+from isocenter.services.query_retrieve_scu import find_context
 from isocenter.upperlayer.errors import ResponseTimeout
 from tests.services.scu.pynetdicom_scp import scp
 from tests.services.scu.scripted_transport import scripted
@@ -139,7 +139,7 @@ MATCH = encode_elements(QUERY, IMPLICIT_VR_LITTLE_ENDIAN)
 
 
 def test_a_peer_that_ignores_cancel_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(query_retrieve, "CANCEL_PATIENCE", -1.0)
+    monkeypatch.setattr(query_retrieve_scu, "CANCEL_PATIENCE", -1.0)
 
     def react(message: Message) -> Answers:
         return [(pending(message), MATCH)] * 9 if isinstance(message, CFindRQ) else []

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from isocenter.services.files import StorableFile
+from isocenter.encoding.files import StorableFile
 from isocenter.services.storage_plan import plan_associations
 
 

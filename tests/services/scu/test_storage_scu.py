@@ -11,11 +11,11 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import AllTransferSyntaxes
 
-from isocenter.services import files as files_module
+from isocenter.encoding import files as files_module
+from isocenter.encoding.files import read_data_set
 from isocenter.services import storage_scu
 from isocenter.services.association import Destination
 from isocenter.services.errors import VerificationFailed
-from isocenter.services.files import read_data_set
 from isocenter.services.storage_report import FileResult, SendOutcome
 from isocenter.services.storage_scu import RetryPolicy, send_files
 from tests.services.scu.instances import MR, data_set_bytes, write_instance, write_instances

@@ -8,7 +8,7 @@ import pytest
 from isocenter.dimse.messages import CEchoRSP
 from isocenter.services.association import Destination
 from isocenter.services.errors import VerificationFailed
-from isocenter.services.verification import verify
+from isocenter.services.verification_scu import verify
 from isocenter.upperlayer.errors import AssociationRejectedError, ConnectFailed
 from tests.services.scu.pynetdicom_scp import scp
 from tests.services.scu.scripted_transport import scripted

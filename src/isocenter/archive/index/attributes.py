@@ -27,6 +27,7 @@ class IndexAttribute(NamedTuple):
 
 
 SPECIFIC_CHARACTER_SET = 0x00080005
+TIMEZONE_OFFSET_FROM_UTC = 0x00080201
 SOP_CLASS_UID = 0x00080016
 SOP_INSTANCE_UID = 0x00080018
 PATIENT_NAME = 0x00100010
@@ -55,7 +56,9 @@ ATTRIBUTES: tuple[IndexAttribute, ...] = (
     IndexAttribute(0x00101010, "AS", "PatientAge", Level.STUDY, "patient_age"),
     IndexAttribute(0x00101020, "DS", "PatientSize", Level.STUDY, "patient_size"),
     IndexAttribute(0x00101030, "DS", "PatientWeight", Level.STUDY, "patient_weight"),
-    IndexAttribute(0x00080201, "SH", "TimezoneOffsetFromUTC", Level.STUDY, "timezone"),
+    IndexAttribute(
+        TIMEZONE_OFFSET_FROM_UTC, "SH", "TimezoneOffsetFromUTC", Level.STUDY, "timezone"
+    ),
     IndexAttribute(SERIES_INSTANCE_UID, "UI", "SeriesInstanceUID", Level.SERIES, "uid"),
     IndexAttribute(0x00080060, "CS", "Modality", Level.SERIES, "modality"),
     IndexAttribute(0x00200011, "IS", "SeriesNumber", Level.SERIES, "number"),

@@ -36,7 +36,7 @@ from isocenter.archive.names import person_name_keys, search_text
 
 Header = Mapping[int, bytes]
 
-_REMEMBERED = 20_000
+_REMEMBERED = 4_000
 
 _PATIENT = attributes_of(Level.PATIENT)
 _STUDY = attributes_of(Level.STUDY)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Table, false, or_, select
 
-from isocenter.archive.index.attributes import IndexAttribute, Level
+from isocenter.archive.index.attributes import TIMEZONE_OFFSET_FROM_UTC, IndexAttribute, Level
 from isocenter.archive.index.schema import instance, patient, person, series, study, term
 from isocenter.archive.index.uids import pack_uid, unpack_uid
 from isocenter.archive.query.criteria import AnyOf, Between, Criterion
@@ -27,7 +27,8 @@ Condition = Callable[[Criterion], ColumnElement[bool]]
 class QueryColumn(NamedTuple):
     """An attribute of an answer: its level, how to select it, write it and match it.
 
-    Without `to_text` the value is text already. Without a `condition` the attribute is returned, but no key on it is heeded.
+    Without `to_text` the value is text already. Without a `condition` the attribute is returned,
+    but no key on it is heeded.
     """
 
     level: Level
@@ -51,6 +52,8 @@ def stored_column(attribute: IndexAttribute) -> QueryColumn:
             return QueryColumn(attribute.level, vr, held, None, _patient_named)
         named = _referred(person.c.name, person.c.id, held)
         return QueryColumn(attribute.level, vr, named, None, lambda c: _person_named(held, c))
+    if attribute.tag == TIMEZONE_OFFSET_FROM_UTC:  # says how to read the other keys' times
+        return QueryColumn(attribute.level, vr, held, None, None)
     return QueryColumn(attribute.level, vr, held, _TO_TEXT.get(vr), lambda c: compare(held, c))
 
 

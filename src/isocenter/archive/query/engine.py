@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, Connection, Select, select
 from sqlalchemy.exc import DBAPIError
 
-from isocenter.archive.index.attributes import Level
+from isocenter.archive.index.attributes import TIMEZONE_OFFSET_FROM_UTC, Level
 from isocenter.archive.index.errors import IndexUnavailable
 from isocenter.archive.query.columns import TABLES, QueryColumn
 from isocenter.archive.query.computed import COLUMNS
@@ -19,7 +19,17 @@ from isocenter.archive.query.model import (
 )
 
 # Said in an identifier about the query, not asked of the archive's content.
-_NO_KEYS = frozenset({0x00080005, QUERY_RETRIEVE_LEVEL, 0x00080054, 0x00880130, 0x00880140})
+_NO_KEYS = frozenset(
+    {
+        0x00080005,  # Specific Character Set
+        QUERY_RETRIEVE_LEVEL,
+        0x00080053,  # Query/Retrieve View
+        0x00080054,  # Retrieve AE Title
+        TIMEZONE_OFFSET_FROM_UTC,
+        0x00880130,  # Storage Media File-set ID and UID
+        0x00880140,
+    }
+)
 
 _FIRST_ROWS = 8  # a first answer must not wait for many
 _MOST_ROWS = 256
@@ -91,7 +101,8 @@ def find(
     statement = _select(at, known, criteria).limit(limit)
     returned = [(tag, column.to_text) for tag, column in known.items()]
     unmatched = {tag for tag in known if known[tag].condition is None and keys[tag].strip("* \0")}
-    unsupported = frozenset(keys.keys() - known.keys() - _NO_KEYS | unmatched)
+    left_out = {tag for tag in keys.keys() - known.keys() if tag & 0xFFFF}  # no group lengths
+    unsupported = frozenset((left_out | unmatched) - _NO_KEYS)
     return Matches(index, statement, returned, unsupported)
 
 

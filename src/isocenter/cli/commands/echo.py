@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @association_options
 def command(destination: Destination, repeat: int, as_json: bool) -> None:
     """Check that a DICOM node answers (C-ECHO)."""
-    from isocenter.services.verification import VERIFICATION_CONTEXT
+    from isocenter.services.verification_scu import VERIFICATION_CONTEXT
 
     milliseconds = []
     with associate(destination, [VERIFICATION_CONTEXT]) as association:

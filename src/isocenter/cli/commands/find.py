@@ -75,7 +75,7 @@ def command(
     """Ask a node for patients, studies, series or images (C-FIND)."""
     from isocenter.cli.query_keys import columns, complete_keys, identifier, parse_key
     from isocenter.dictionary.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
-    from isocenter.services.query_retrieve import find_context
+    from isocenter.services.query_retrieve_scu import find_context
 
     default_level = "PATIENT" if model == "PATIENT" else "STUDY"
     complete = complete_keys(map(parse_key, keys), level, default_level)

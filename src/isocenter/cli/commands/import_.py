@@ -45,4 +45,4 @@ def command(paths: tuple[str, ...], config: str | None, data: str | None, as_jso
             f"{plural(report.stored, 'instance')} stored, {report.duplicate:,} already there, "
             f"{report.quarantined:,} quarantined, {len(report.refused):,} refused."
         )
-    return input_exit_code(kept, len(report.refused))
+    return input_exit_code(kept, report.refused, paths)

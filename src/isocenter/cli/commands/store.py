@@ -16,8 +16,8 @@ from isocenter.cli.peer_address import parse_address
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
+    from isocenter.encoding.files import RefusedFile, StorableFile
     from isocenter.services.association import Destination
-    from isocenter.services.files import RefusedFile, StorableFile
     from isocenter.services.storage_report import FileResult, SendReport
 
 
@@ -102,7 +102,7 @@ def command(
         show_problems(skipped, "Skipped")
         raise CommandFailed(
             "There is nothing to send: no DICOM object was found in what was named.",
-            input_exit_code(0, len(skipped)),
+            input_exit_code(0, skipped, paths),
         )
     say(f"{plural(len(files), 'file')} to send, {len(skipped):,} skipped.")
     with progress("Sending", len(files) * repeat) as bar:
@@ -133,7 +133,7 @@ def command(
 def _collect(
     paths: tuple[str, ...], recurse: bool, pattern: str | None
 ) -> tuple[list[StorableFile], list[RefusedFile]]:
-    from isocenter.services.files import RefusedFile, collect_files
+    from isocenter.encoding.files import RefusedFile, collect_files
 
     files: list[StorableFile] = []
     skipped: list[RefusedFile] = []
@@ -204,7 +204,7 @@ def _as_json(
 
 
 def _exit_code(report: SendReport, paths: tuple[str, ...], skipped: list[RefusedFile]) -> int:
-    """What went wrong most gravely. Odd files among others in a directory are no error."""
+    """What went wrong most gravely: on the network before in the files."""
     if report.canceled:
         return exit_codes.INTERRUPTED
     if any(result.status is not None for result in report.refused):
@@ -212,5 +212,4 @@ def _exit_code(report: SendReport, paths: tuple[str, ...], skipped: list[Refused
     if report.refused:
         no_context = all("no presentation context" in r.reason for r in report.refused)
         return exit_codes.NO_PRESENTATION_CONTEXT if no_context else exit_codes.ABORTED
-    named = any(str(file.path) in paths for file in skipped)
-    return exit_codes.INVALID_INPUT if named else exit_codes.SUCCESS
+    return input_exit_code(len(report.accepted) + len(report.warned), skipped, paths)

@@ -9,8 +9,8 @@ import pytest
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from isocenter.encoding.files import RefusedFile, StorableFile, collect_files, inspect_file
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
-from isocenter.services.files import RefusedFile, StorableFile, collect_files, inspect_file
 from tests.services.scu.instances import CT, EXPLICIT, data_set_bytes, write_instance
 
 PYDICOM_FILES = Path(pydicom.__file__).parent / "data" / "test_files"

@@ -1,4 +1,4 @@
-"""Verification Service Class (PS3.4 Annex A): C-ECHO, "are you there, and do you speak DICOM?"."""
+"""Verification Service Class (PS3.4 Annex A), user: C-ECHO, "do you speak DICOM?"."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ VERIFICATION_CONTEXT = (
     VERIFICATION,
     (IMPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_LITTLE_ENDIAN.uid),
 )
-
-# The user (SCU).
 
 
 def echo(association: ClientAssociation) -> Status:
