@@ -29,9 +29,8 @@ def folder(tmp_path):
 def contents(folder):
     with Archive(folder) as archive:
         keys = {PATIENT_ID: "", STUDY_INSTANCE_UID: "", PATIENT_NAME: ""}
-        studies = sorted(
-            tuple(match.values()) for match in find(archive.index, "STUDY", "STUDY", keys)
-        )
+        matches = find(archive.index, "STUDY", "STUDY", keys)
+        studies = sorted(tuple(match.values()) for match in matches)
         held = [stored_bytes(archive, number) for number in range(1, 10)]
         quarantined = [entry.path for entry in archive.index.list_quarantine()]
     return studies, held, quarantined

@@ -201,7 +201,7 @@ class Peer:
     def echo(self, context_id: int = 1) -> int:
         """C-ECHO; the status."""
         message_id = self.next_message_id()
-        self.command(context_id, CEchoRQ(message_id=message_id))
+        self.command(context_id, CEchoRQ(message_id=message_id, affected_sop_class_uid=VERIFICATION))
         response, _ = self.read_message()
         assert isinstance(response, CEchoRSP)
         return response.status

@@ -79,8 +79,8 @@ def _import_file(archive: Archive, file: StorableFile, flow: "_Flow") -> None:
                 flow.wait_for_room(incoming)
                 incoming.write(buffer[:count])
     except OSError as error:
-        incoming.abort()
         flow.failed_reading(error)
+        incoming.abort()
         return
     incoming.finish()
 

@@ -53,6 +53,5 @@ def _as_typed(config: Config, port: int) -> str:
         place = "localhost" if port == DEFAULT_PORT else f"localhost:{port}"
     else:
         place = _joined("::1" if host == "::" else host, port)
-    if config.answers_to(DEFAULT_CALLED_AE):
-        return place
-    return shlex.quote(f"{config.node.ae_title}@{place}")
+    title = "" if config.answers_to(DEFAULT_CALLED_AE) else f"{config.node.ae_title}@"
+    return shlex.quote(title + place)
