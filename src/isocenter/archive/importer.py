@@ -79,7 +79,7 @@ def _import_file(archive: Archive, file: StorableFile, flow: "_Flow") -> None:
                 flow.wait_for_room(incoming)
                 incoming.write(buffer[:count])
     except OSError as error:
-        flow.failed_reading(error)
+        flow.failed_reading(file.path, error)
         incoming.abort()
         return
     incoming.finish()
@@ -94,13 +94,12 @@ class _Flow:
         self._changed = threading.Condition()
         self._under_way = 0
         self._dealt_with = 0
-        self._reading_error = ""
+        self._unreadable: dict[Path, str] = {}
 
     def wait_for_turn(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._under_way < FILES_AT_ONCE)
             self._under_way += 1
-            self._reading_error = ""
 
     def wait_for_room(self, incoming: IncomingInstance) -> None:
         if incoming.congested:
@@ -118,7 +117,7 @@ class _Flow:
     def decided(self, path: Path, outcome: Outcome) -> None:
         with self._changed:
             if outcome.disposition is Disposition.ABANDONED:
-                outcome = Outcome(outcome.disposition, self._reading_error)
+                outcome = Outcome(outcome.disposition, self._unreadable.pop(path))
             self._report.count(path, outcome)
             self._under_way -= 1
             self._advance()
@@ -129,10 +128,10 @@ class _Flow:
             self._report.refused.append((file.path, file.reason))
             self._advance()
 
-    def failed_reading(self, error: OSError) -> None:
-        """Only the file that is being read can fail so; its outcome waits for the reason."""
+    def failed_reading(self, path: Path, error: OSError) -> None:
+        """Remember the reason for the outcome, which will only say that the rest did not come."""
         with self._changed:
-            self._reading_error = (error.strerror or "unreadable").lower()
+            self._unreadable[path] = (error.strerror or "unreadable").lower()
 
     def _advance(self) -> None:
         self._dealt_with += 1
