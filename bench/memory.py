@@ -19,22 +19,37 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=2000, help="size of the object (2000)")
     parser.add_argument("--associations", type=int, default=400, help="idle ones (400)")
     arguments = parser.parse_args()
+    folder = _ROOT / ".make" / "memory"
     for server in SERVERS:
         if server.key not in arguments.servers:
             continue
-        with Running(server, _ROOT / ".make" / "memory") as running:
-            _big_object(running, arguments.megabytes)
-        with Running(server, _ROOT / ".make" / "memory") as running:
-            _idle_associations(running, arguments.associations)
+        with Running(server, folder) as running:
+            before = accounting.peak_memory(running.process.pid)
+            peak = peak_with_big_object(running.port, running.process.pid, arguments.megabytes)
+        print(
+            f"{server.title}: one object of {arguments.megabytes} MB:"
+            f" {peak / 1e6:.0f} MB at most, {before / 1e6:.0f} MB before"
+        )
+        with Running(server, folder) as running:
+            before = accounting.resident_memory(running.process.pid)
+            after = memory_with_idle_associations(
+                running.port, running.process.pid, arguments.associations
+            )
+        print(
+            f"{server.title}: {arguments.associations} idle associations:"
+            f" {after / 1e6:.0f} MB, {before / 1e6:.0f} MB before"
+        )
 
 
-def _big_object(running: Running, megabytes: int) -> None:
+def peak_with_big_object(port: int, root: int, megabytes: int) -> int:
+    """Stores one multi-frame object; the most bytes that the process tree `root` held.
+
+    Raises ConnectionError if the object is not accepted.
+    """
     frames = max(2, megabytes * 10**6 // (2 * _SIDE * _SIDE))
-    template = make_template("multi-frame", _SIDE, frames)
-    root = running.process.pid
-    before = accounting.peak_memory(root)
+    client = sender.StoreClient(port, make_template("multi-frame", _SIDE, frames))
+    sizes = [accounting.peak_memory(root)]
     done = threading.Event()
-    sizes = [before]
 
     def watch() -> None:
         while not done.wait(0.05):
@@ -43,35 +58,28 @@ def _big_object(running: Running, megabytes: int) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        client = sender.StoreClient(running.port, template)
         status = client.store_frames(frames)
-        client.release()
     finally:
         done.set()
         watcher.join()
-    print(
-        f"{running.server.title}: {frames * len(template.pixels) / 1e6:,.0f} MB in one object,"
-        f" status {status:04X}H: {max(sizes) / 1e6:.0f} MB at most, {before / 1e6:.0f} MB before"
-    )
+    if status:
+        raise ConnectionError(f"the object was refused with status {status:04X}H")
+    client.release()
+    return max(*sizes, accounting.peak_memory(root))
 
 
-def _idle_associations(running: Running, count: int) -> None:
-    root = running.process.pid
-    before = accounting.resident_memory(root)
-    contexts = sender.VERIFICATION, sender.IMPLICIT_VR_LITTLE_ENDIAN
-    clients = []
-    for _ in range(count):
-        clients.append(sender.Client(running.port, *contexts, "ANY-SCP"))
-    after = accounting.resident_memory(root)
-    answers = sum(client.echo() == 0 for client in clients)
-    busy = accounting.resident_memory(root)
+def memory_with_idle_associations(port: int, root: int, count: int) -> int:
+    """Opens associations that answer an echo and then rest; the bytes that `root` holds then."""
+    clients = [
+        sender.Client(port, sender.VERIFICATION, sender.IMPLICIT_VR_LITTLE_ENDIAN, "ANY-SCP")
+        for _ in range(count)
+    ]
+    for client in clients:
+        client.echo()
+    size = accounting.resident_memory(root)
     for client in clients:
         client.release()
-    print(
-        f"{running.server.title}: {count} idle associations: {(after - before) / 1e6:.1f} MB more"
-        f" ({before / 1e6:.0f} -> {after / 1e6:.0f} MB); after an echo on each ({answers}"
-        f" answered): {busy / 1e6:.0f} MB"
-    )
+    return size
 
 
 if __name__ == "__main__":

@@ -45,11 +45,19 @@ class Client:
     def __init__(self, port: int, abstract_syntax: str, transfer_syntax: str, called: str) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            body = self._associate(called, abstract_syntax, transfer_syntax)
+        except BaseException:
+            self._socket.close()
+            raise
+        self.maximum_length = min(_maximum_length(body) or _LARGEST_PDU, _LARGEST_PDU)
+
+    def _associate(self, called: str, abstract_syntax: str, transfer_syntax: str) -> bytes:
         self._socket.sendall(_associate_rq(called, abstract_syntax, transfer_syntax))
         kind, body = self._read_pdu()
         if kind != 2 or not _context_accepted(body):
             raise ConnectionError(f"the association was not accepted: PDU {kind} {body[:8].hex()}")
-        self.maximum_length = min(_maximum_length(body) or _LARGEST_PDU, _LARGEST_PDU)
+        return body
 
     def send(self, buffers: list[bytes | memoryview]) -> None:
         """Writes the buffers as one, in as few calls as the kernel allows."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from isocenter.cli.main import cli
@@ -29,3 +32,13 @@ def run() -> Run:
         return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
     return invoke
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """A command directs this process's log; the next test finds it as it was."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    logging.captureWarnings(False)
+    logging.getLogger().handlers[:] = handlers
+    structlog.reset_defaults()

@@ -54,6 +54,17 @@ def test_import_sets_a_conflicting_object_aside(run: Run, imported: Path) -> Non
     assert "1.2.3.1" in run("quarantine", "list").stdout
 
 
+def test_the_log_of_an_import_is_no_part_of_its_result(run: Run, imported: Path) -> None:
+    write_object(Path("other/1.dcm"), 1, PatientID="another")
+    result = run("import", "other")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+    write_object(Path("other/1.dcm"), 1, PatientID="a third")
+    verbose = run("import", "-v", "other")
+    assert verbose.stdout.count("\n") == 1
+    assert "quarantined" in verbose.stderr
+
+
 def test_status_counts_what_is_there(run: Run, imported: Path) -> None:
     counts = json.loads(run("status", "--json").stdout)
     assert (counts["patients"], counts["studies"], counts["instances"]) == (3, 3, 3)

@@ -87,9 +87,7 @@ def associate_rq(*contexts: Syntaxes, calling: str = "HOSTILE") -> AssociateRQ:
             ProposedContext(2 * number + 1, abstract_syntax, (transfer_syntax,))
             for number, (abstract_syntax, transfer_syntax) in enumerate(contexts)
         ),
-        user_information=UserInformation(
-            maximum_length=131072, implementation_class_uid="1.2.3.4"
-        ),
+        user_information=UserInformation(maximum_length=131072, implementation_class_uid="1.2.3.4"),
     )
 
 
@@ -174,8 +172,10 @@ class Peer:
                 data[value.is_command] += value.data
                 if value.is_last and value.is_command:
                     message = decode_message(bytes(data[True]))
-                if value.is_last and message is not None and not (
-                    message.has_data_set and value.is_command
+                if (
+                    value.is_last
+                    and message is not None
+                    and not (message.has_data_set and value.is_command)
                 ):
                     return message, bytes(data[False])
 
@@ -201,7 +201,9 @@ class Peer:
     def echo(self, context_id: int = 1) -> int:
         """C-ECHO; the status."""
         message_id = self.next_message_id()
-        self.command(context_id, CEchoRQ(message_id=message_id, affected_sop_class_uid=VERIFICATION))
+        self.command(
+            context_id, CEchoRQ(message_id=message_id, affected_sop_class_uid=VERIFICATION)
+        )
         response, _ = self.read_message()
         assert isinstance(response, CEchoRSP)
         return response.status

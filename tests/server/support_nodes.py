@@ -13,7 +13,7 @@ from isocenter.archive.layout import INDEX_FILE, PACKS
 from tests.server.support_instances import Instance, stored
 from tests.support.node import Node, isocenter_json
 
-PATIENCE = 30.0
+PATIENCE = 15.0
 
 T = TypeVar("T")
 
@@ -96,3 +96,12 @@ def open_files(node: Node) -> int:
 def memory(node: Node) -> int:
     """Bytes that the node has resident."""
     return sum(process.memory_info().rss for process in processes(node))
+
+
+def connections(node: Node) -> int:
+    """Connections with peers that the node has not closed."""
+    return sum(
+        connection.status != psutil.CONN_LISTEN
+        for process in processes(node)
+        for connection in process.net_connections("tcp")
+    )

@@ -71,6 +71,19 @@ def test_an_event_is_one_json_object() -> None:
     }
 
 
+def test_a_log_that_cannot_be_written_ends_nothing() -> None:
+    class Gone(io.StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    configure_logging("info", "text", Gone())
+    get_logger().error("still here")
+    closed = io.StringIO()
+    closed.close()
+    configure_logging("info", "text", closed)
+    get_logger().error("still here")
+
+
 def test_events_below_the_level_are_not_written() -> None:
     stream = json_log("warning")
     get_logger().info("nothing")

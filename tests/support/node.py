@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from bench.sender import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION, Client
 from tests.support.processes import Server, free_port, run
 
 ISOCENTER = Path(sys.executable).with_name("isocenter")
@@ -35,6 +36,12 @@ class Node(Server):
             cwd=data.parent,
             env=_environment(),
         )
+
+    def _knock(self) -> None:
+        """A node is ready once it answers C-ECHO."""
+        client = Client(self.port, VERIFICATION, IMPLICIT_VR_LITTLE_ENDIAN, AE_TITLE)
+        client.echo()
+        client.release()
 
     def stop(self, by: signal.Signals = signal.SIGINT, *, trouble_expected: bool = False) -> int:
         """Stops the node as Ctrl-C does; it must end with 0 and have logged no trouble."""

@@ -108,6 +108,10 @@ class Server:
                 f"{by.name} did not end the server; it said:\n{self.log()}"
             ) from None
 
+    def _knock(self) -> None:
+        """Returns if the program is ready for its clients; raises OSError if it is not yet."""
+        socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+
     def _wait_until_listening(self) -> None:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
@@ -116,7 +120,7 @@ class Server:
                     f"the server ended with {self.process.returncode}; it said:\n{self.log()}"
                 )
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                self._knock()
             except OSError:
                 time.sleep(0.02)  # only the pause between two tries
             else:

@@ -1,13 +1,12 @@
-"""The sending half of ingest: fragments are gathered into blocks for the ingest thread.
+"""The sending half of ingest: fragments are gathered into blocks.
 
 Whoever receives an instance (a network loop, an import) writes fragments of any size; they are
-copied once into pooled blocks, and a full block goes to the ingest thread while the next one
-fills. So an object is never held whole, and the receive buffer is free again at once.
+copied once into pooled blocks, and each full block is delivered to ingest. So an object is never
+held whole, and the receive buffer is free again at once.
 """
 
 from collections import deque
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
 from isocenter.archive.outcome import Outcome
@@ -31,7 +30,7 @@ class Announcement(NamedTuple):
 
 
 class Target(Protocol):
-    """Where the ingest thread puts an instance: a pack, a spool file, or nowhere."""
+    """Where ingest puts an instance: a pack, a spool file, or nowhere."""
 
     def add(self, data: memoryview) -> None:
         """Take the next bytes."""
@@ -44,7 +43,7 @@ class Target(Protocol):
 
 
 class BlockPool:
-    """Reusable blocks of memory; one thread acquires, one other thread releases."""
+    """Reusable blocks of memory; one thread acquires, and releases come one at a time."""
 
     def __init__(self, block_size: int = BLOCK_SIZE, limit: int = BLOCKS_IN_ALL) -> None:
         self.block_size = block_size
@@ -78,12 +77,12 @@ class IncomingInstance:
 
     __slots__ = (
         "_block",
-        "_blocks_sent",
+        "_deliver",
         "_fill",
         "_pool",
-        "_queue",
         "announcement",
         "blocks_done",
+        "blocks_sent",
         "on_outcome",
         "on_progress",
         "received",
@@ -94,20 +93,20 @@ class IncomingInstance:
         self,
         announcement: Announcement,
         pool: BlockPool,
-        queue: "SimpleQueue[Block | Task | None]",
+        deliver: "Callable[[Block], None]",
         on_outcome: OnOutcome,
     ) -> None:
         self.announcement = announcement
         self.on_outcome = on_outcome
-        self.blocks_done = 0  # counted by the ingest thread, as is:
+        self.blocks_sent = 0
+        self.blocks_done = 0  # counted by ingest, as is:
         self.received = 0  # bytes of the data set
         self.on_progress: Callable[[], None] | None = None  # told when a block has been written
         self.target: Target | None = None  # where the ingest thread puts the bytes
         self._pool = pool
-        self._queue = queue
+        self._deliver = deliver
         self._block: memoryview | None = None
         self._fill = 0
-        self._blocks_sent = 0
 
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes of the data set; they are copied before this returns."""
@@ -128,7 +127,7 @@ class IncomingInstance:
             block = None
 
     def finish(self) -> None:
-        """The data set is complete; `on_outcome` will be called from another thread."""
+        """The data set is complete; `on_outcome` is called now, or later from another thread."""
         block = self._block
         if block is None:
             block, self._fill = self._pool.acquire(), 0
@@ -138,19 +137,20 @@ class IncomingInstance:
     def abort(self) -> None:
         """The rest will not come: drop what was received. `on_outcome` gets ABANDONED."""
         block, self._block = self._block, None
-        self._queue.put(Block(self, block, -1, True))
+        self.blocks_sent += 1
+        self._deliver(Block(self, block, -1, True))
 
     @property
     def congested(self) -> bool:
-        """Whether the sender should pause until the ingest thread has caught up."""
+        """Whether the sender should pause until ingest has caught up."""
         return (
-            self._blocks_sent - self.blocks_done >= BLOCKS_PER_INSTANCE
+            self.blocks_sent - self.blocks_done >= BLOCKS_PER_INSTANCE
             or self._pool.in_use >= self._pool.limit
         )
 
     def _send(self, block: memoryview, fill: int, *, final: bool) -> None:
-        self._blocks_sent += 1
-        self._queue.put(Block(self, block, fill, final))
+        self.blocks_sent += 1
+        self._deliver(Block(self, block, fill, final))
 
 
 class Block(NamedTuple):

@@ -12,7 +12,7 @@ from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.options import config_option
-from isocenter.cli.verbosity import Verbosity, say
+from isocenter.cli.verbosity import Verbosity, say, verbosity
 
 if TYPE_CHECKING:
     from isocenter.archive.archive import Archive
@@ -32,10 +32,22 @@ def archive_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def archive_config(config: str | None, data: str | None) -> Config:
-    """The configuration of the archive that is meant. Raises ConfigError."""
+    """The configuration of the archive that is meant, the log directed. Raises ConfigError."""
     from isocenter.server.config_loading import load_config
 
-    return load_config(config, overrides={("node", "data_directory"): data}).config
+    settings = load_config(config, overrides={("node", "data_directory"): data}).config
+    log_to_standard_error()
+    return settings
+
+
+def log_to_standard_error() -> None:
+    """What the archive has to say besides the command's own report: its errors; with -v, all."""
+    from isocenter.server.logging import configure_logging
+
+    said = verbosity()
+    configure_logging(
+        "debug" if said >= Verbosity.DEBUG else "info" if said >= Verbosity.VERBOSE else "error"
+    )
 
 
 def require_archive(config: Config) -> None:

@@ -14,6 +14,7 @@ reaches the stream is bounded here, by construction rather than by care:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import traceback
@@ -110,7 +111,7 @@ def configure_logging(
     structlog.configure(
         processors=_processors(format),
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: _LineWriter(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     _take_over_standard_logging()
@@ -120,6 +121,23 @@ def get_logger(**context: str | int) -> FilteringBoundLogger:
     """A logger whose lines all carry `context`."""
     logger: FilteringBoundLogger = structlog.get_logger(**context)
     return logger
+
+
+class _LineWriter:
+    """Writes one line at a time, and never fails: no work may end because its log cannot be read.
+
+    Whoever reads standard error may have gone (`isocenter serve 2>&1 | head`), or its disk be full.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    log = debug = info = warning = error = critical = exception = msg
 
 
 def _processors(format: LogFormat) -> list[Processor]:

@@ -8,6 +8,7 @@ never block: what takes time runs elsewhere and reports back through `post`.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -29,6 +30,9 @@ from isocenter.upperlayer.events import (
     Event,
     ReleaseRequested,
 )
+
+MAXIMUM_OPERATIONS = 8
+"""Under way at once on one association; without negotiation a peer may have one (PS3.7 D.3.3.3)."""
 
 _RELIEF_SECONDS = 0.05
 
@@ -77,9 +81,13 @@ class LoopPost:
         self._loop = loop
         self._calls: deque[Callable[[], None]] = deque()
         self._scheduled = False
+        self._thread = threading.get_ident()
 
     def __call__(self, call: Callable[[], None]) -> None:
-        """Run `call` on the loop, soon. A loop that is closed drops it."""
+        """Run `call` on the loop: soon, or now if this is its thread. A closed loop drops it."""
+        if threading.get_ident() == self._thread:
+            call()
+            return
         self._calls.append(call)
         if not self._scheduled:
             self._scheduled = True
@@ -142,6 +150,11 @@ class ProvidedAssociation:
         return bool(self._operations)
 
     @property
+    def answering(self) -> bool:
+        """Whether a whole request has arrived whose response is still being made."""
+        return bool(self._operations) and self._assembler.idle
+
+    @property
     def calling_ae_title(self) -> str:
         """Who asked for the association."""
         request = self.connection.core.request
@@ -177,6 +190,8 @@ class ProvidedAssociation:
 
     def closed(self) -> None:
         """The transport is gone."""
+        if not self.over and self.connection.core.closing:
+            self.log.info("closed a connection that asked for no association")
         self._end()
         self._node.ended(self)
 
@@ -261,6 +276,10 @@ class ProvidedAssociation:
         if message.message_id in self._operations:
             text = "An operation with this message ID is still under way"
             refuse(self, context_id, message, status.DUPLICATE_INVOCATION, text)
+            return
+        if len(self._operations) >= MAXIMUM_OPERATIONS:
+            text = "Too many operations are under way on this association"
+            refuse(self, context_id, message, status.RESOURCE_LIMITATION, text)
             return
         context = self.connection.core.accepted_contexts[context_id]
         operation = self._services[context_id].begin(self, context, message)

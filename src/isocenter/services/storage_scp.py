@@ -163,6 +163,11 @@ class StoreOperation:
     def _respond(self, outcome: Outcome) -> None:
         request, association = self._request, self._association
         code = STATUS_BY_DISPOSITION[outcome.disposition.name]
+        if association.over:
+            association.log.info(
+                "the sender of an object was gone before its answer", why=outcome.reason
+            )
+            return
         association.done(self, request.message_id)
         response = CStoreRSP(
             message_id_being_responded_to=request.message_id,

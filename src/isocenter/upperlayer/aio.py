@@ -17,6 +17,7 @@ from isocenter.upperlayer.events import Event
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.reasons import AbortSource
+from isocenter.upperlayer.state_machine import State
 
 RECEIVE_BUFFER_SIZE = 256 * 1024
 HIGH_WATER = 256 * 1024
@@ -34,6 +35,10 @@ class AssociationUser(Protocol):
 
     def closed(self) -> None:
         """The transport is gone; no event follows."""
+
+    @property
+    def answering(self) -> bool:
+        """Whether it owes the peer an answer and has all that it needs for it."""
 
     def writable(self) -> None:
         """The peer has taken what it was sent; more may be written."""
@@ -60,6 +65,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._socket: socket.socket | None = None
+        self._held_back = False
         self.congested = False
         self.peer = self.host = ""
         self.last_received = 0.0
@@ -105,28 +111,33 @@ class AssociationProtocol(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.congested = True
+        self._regulate_reading()
         self._watch_progress()
 
     def resume_writing(self) -> None:
         self.congested = False
-        if self._stalled is not None:
+        if self._stalled is not None and not self._transport.is_closing():
             self._stalled.cancel()
             self._stalled = None
+        self._regulate_reading()
         self._user.writable()
 
     # What the association's user calls
 
     def accept(self, response: AssociateAC) -> None:
         """A-ASSOCIATE response (accept)."""
-        self.core.accept(response, self._loop.time())
+        if self._still_in(State.Sta3):
+            self.core.accept(response, self._loop.time())
 
     def reject(self, reject: AssociateRJ) -> None:
         """A-ASSOCIATE response (reject)."""
-        self.core.reject(reject, self._loop.time())
+        if self._still_in(State.Sta3):
+            self.core.reject(reject, self._loop.time())
 
     def confirm_release(self) -> None:
         """A-RELEASE response."""
-        self.core.confirm_release(self._loop.time())
+        if self._still_in(State.Sta8):
+            self.core.confirm_release(self._loop.time())
 
     def abort(self, source: int = AbortSource.SERVICE_USER, reason: int = 0) -> None:
         """A-ABORT (by the service user) or A-P-ABORT request; what was queued is still sent."""
@@ -149,16 +160,19 @@ class AssociationProtocol(asyncio.BufferedProtocol):
             self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if self.core.closing:
             self._transport.close()
+            if self._stalled is None and self._transport.get_write_buffer_size():
+                self._watch_progress()
         self._arm()
 
     def pause_reading(self) -> None:
         """Take no more bytes from the peer for now."""
-        self._transport.pause_reading()
+        self._held_back = True
+        self._regulate_reading()
 
     def resume_reading(self) -> None:
         """Take bytes again."""
-        if not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._held_back = False
+        self._regulate_reading()
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Run `call` on the loop after a while."""
@@ -170,6 +184,18 @@ class AssociationProtocol(asyncio.BufferedProtocol):
 
     # Inside
 
+    def _regulate_reading(self) -> None:
+        # Who does not take the answers is not read from either, or they would pile up here.
+        if self._held_back or self.congested:
+            self._transport.pause_reading()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _still_in(self, state: State) -> bool:
+        # What the peer sent behind a request, in the same read, may have ended the association
+        # before its user hears of either.
+        return self.core.state is state
+
     def _dispatch(self, events: Iterable[Event]) -> None:
         handle = self._user.handle
         for event in events:
@@ -179,6 +205,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
     def _acknowledge_at_once(self) -> None:
         # Peers that leave Nagle's algorithm on hold back the second small write of a message
         # until we acknowledge the first; Linux delays that by 40 ms unless asked again and again.
+        # Where an answer is about to go out, it carries the acknowledgement.
+        if self._user.answering and not self.core.inside_pdu:
+            return
         if _QUICKACK is not None and self._socket is not None and not self._transport.is_closing():
             try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)

@@ -108,6 +108,11 @@ class Association(Machine):
             self._set_deadline()
         return events
 
+    @property
+    def inside_pdu(self) -> bool:
+        """Whether a PDU has begun to arrive and is not complete."""
+        return self._reader.inside_pdu()
+
     def data_to_send(self) -> list[bytes | memoryview]:
         """The buffers to write now, in order, for one gather write; the list is handed over."""
         output = self._output

@@ -47,7 +47,10 @@ class WritableIndex(Protocol):
         """How many entries wait for a commit."""
 
     def submit(self, entry: IndexEntry, on_outcome: OnOutcome | None = None) -> None:
-        """Queue an entry; `on_outcome` is called from the writer's thread after the commit."""
+        """Queue an entry; `on_outcome` is called from the writer's thread after the commit.
+
+        So `on_outcome` must not wait for the index.
+        """
 
     def flush(self, timeout: float | None = None) -> None:
         """Return when everything submitted before is committed."""

@@ -3,6 +3,10 @@
 Dates (DA) are integers, 20240131, times (TM) text padded to seconds, UIDs packed (see `uids`),
 other text as decoded. NULL means absent or unusable. Nothing here counts its children: a parent
 row is written once and never again while instances stream in.
+
+With its indexes an instance takes about 137 bytes, a series 230, a study 190, a patient 135, name
+search included (`bench/index.py`). UIDs as text would make it 192 for an instance. An instance
+table that is its own index by UID (WITHOUT ROWID) is as large and loses the order of arrival.
 """
 
 from sqlalchemy import (

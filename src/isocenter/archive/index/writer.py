@@ -85,7 +85,10 @@ class IndexWriter:
         return len(self._queue) + self._in_hand
 
     def submit(self, entry: IndexEntry, on_outcome: OnOutcome | None = None) -> None:
-        """Queue an entry; `on_outcome` is called from the writer's thread after the commit."""
+        """Queue an entry; `on_outcome` is called from the writer's thread after the commit.
+
+        So `on_outcome` must not wait for the index.
+        """
         self._put(_Submission(entry, on_outcome))
 
     def flush(self, timeout: float | None = None) -> None:

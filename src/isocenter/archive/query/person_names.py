@@ -115,7 +115,7 @@ def _keys(criterion: AnyOf) -> list[list[str]]:
     keys = [person_name_keys(str(name)) for name in (*criterion.values, *criterion.patterns)]
     # "DOE^*" means the Does without a given name too, whose trailing delimiter is not kept.
     shorter = [[key.removesuffix("^*")] for key, *more in keys if key.endswith("^*") and not more]
-    return keys + shorter
+    return [groups for groups in keys + shorter if any(groups)]
 
 
 def _any(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
