@@ -279,3 +279,15 @@ def test_a_length_beyond_the_buffer_costs_nothing(final: bool) -> None:
 def test_a_value_that_is_cut_off_is_not_reported() -> None:
     data = CHARSET + NAME[:-1]
     assert explicit(data, final=False).values == {0x00080005: b"ISO_IR 100"}
+
+
+def test_the_end_of_a_cut_off_element_is_known_only_from_its_length() -> None:
+    sequence = undefined_sequence(0x00081140, [small_data_set()] * 3)
+    data = small_data_set() + sequence + element(0x7FE00010, "OW", bytes(300))
+    for cut in range(len(data)):
+        found = explicit(data[:cut], final=False)
+        if found.end is not None:
+            assert cut < found.end <= len(data)
+            assert explicit(data[: found.end]).complete
+    assert explicit(data[:-1], final=False).end == len(data)
+    assert explicit((small_data_set() + sequence)[:-9], final=False).end is None

@@ -5,6 +5,7 @@ every record that was complete before it began. The file system merges what the 
 into few journal commits, so eight senders cost little more than one.
 """
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -78,6 +79,8 @@ class GroupSync:
 
     def _sync(self, pack: OpenPack) -> OSError | None:
         try:
+            if pack.failed:
+                raise OSError(errno.EIO, "an earlier write of the pack failed")
             end = pack.end
             os.fdatasync(pack.fd)
             self._packs.make_entry_durable(pack)

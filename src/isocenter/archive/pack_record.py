@@ -111,6 +111,15 @@ class PackRecord:
         Raises EncodingError when the data set is cut short or malformed, and OSError.
         """
         dataset = self._offset + self._meta_length
+        if self._position - dataset != self._scanned.end:
+            self._scan_rest(dataset)
+        size = self._position - self._offset
+        digest = self._digest.intdigest()
+        self._pack.finish_record(self._arrival.record_header(size, digest), size)
+        entry = self._arrival.entry(self._pack, self._offset, size, self._meta_length, digest)
+        self._on_recorded(self._pack, entry)
+
+    def _scan_rest(self, dataset: int) -> None:
         with mapped(self._pack.fd, dataset, self._position - dataset) as whole:
             rest = scan(
                 whole,
@@ -120,11 +129,6 @@ class PackRecord:
                 detect=False,
             )
         self._arrival.header.update(rest.values)
-        size = self._position - self._offset
-        digest = self._digest.intdigest()
-        self._pack.finish_record(self._arrival.record_header(size, digest), size)
-        entry = self._arrival.entry(self._pack, self._offset, size, self._meta_length, digest)
-        self._on_recorded(self._pack, entry)
 
     def discard(self) -> None:
         """Cut the pack back to its last whole record and give it back."""

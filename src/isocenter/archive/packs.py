@@ -105,12 +105,13 @@ class PackStore:
         OSError.
         """
         with self._lock:
-            if packs := self._idle.get(study_instance_uid):
-                pack = packs.pop()
-                if not packs:
-                    del self._idle[study_instance_uid]
-            else:
-                pack = self._create(study_instance_uid, study_date)
+            packs = self._idle.get(study_instance_uid, [])
+            pack = next((pack for pack in reversed(packs) if not pack.failed), None)
+            if pack is None:
+                return self._create(study_instance_uid, study_date)
+            packs.remove(pack)
+            if not packs:
+                del self._idle[study_instance_uid]
             return pack
 
     def release(self, pack: OpenPack) -> OpenPack | None:

@@ -79,6 +79,7 @@ class IncomingInstance:
         "_block",
         "_deliver",
         "_fill",
+        "_finished",
         "_pool",
         "announcement",
         "blocks_done",
@@ -107,6 +108,7 @@ class IncomingInstance:
         self._deliver = deliver
         self._block: memoryview | None = None
         self._fill = 0
+        self._finished = False
 
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes of the data set; they are copied before this returns."""
@@ -128,6 +130,7 @@ class IncomingInstance:
 
     def finish(self) -> None:
         """The data set is complete; `on_outcome` is called now, or later from another thread."""
+        self._finished = True
         block = self._block
         if block is None:
             block, self._fill = self._pool.acquire(), 0
@@ -135,7 +138,12 @@ class IncomingInstance:
         self._send(block, self._fill, final=True)
 
     def abort(self) -> None:
-        """The rest will not come: drop what was received. `on_outcome` gets ABANDONED."""
+        """The rest will not come: drop what was received. `on_outcome` gets ABANDONED.
+
+        What is complete already is kept: its target may be in other hands by now.
+        """
+        if self._finished:
+            return
         block, self._block = self._block, None
         self.blocks_sent += 1
         self._deliver(Block(self, block, -1, True))

@@ -141,3 +141,7 @@ def _refusals_reported(instance: IncomingInstance, spool: Spool) -> Iterator[Non
         log.error("the disk refused an instance", error=error.strerror)
         reason = f"The archive's disk refused the object: {error.strerror}."
         _drop(instance, spool, Outcome(Disposition.OUT_OF_RESOURCES, reason))
+    except Exception:
+        log.exception("the slow lane failed on an instance")
+        reason = "The archive failed on this object; its log says where."
+        _drop(instance, spool, Outcome(Disposition.OUT_OF_RESOURCES, reason))

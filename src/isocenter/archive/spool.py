@@ -61,7 +61,11 @@ class Spool:
         self.dataset_offset = self.size = len(meta)
         self._digest = xxh3_64()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        write_fully(self._fd, [meta], 0)
+        try:
+            write_fully(self._fd, [meta], 0)
+        except OSError:
+            self.discard()
+            raise
 
     def add(self, data: memoryview) -> None:
         """Append the next bytes. Raises OSError."""
@@ -74,8 +78,8 @@ class Spool:
         self._on_complete(self)
 
     def discard(self) -> None:
-        """Remove the file."""
-        os.close(self._fd)
+        """Remove the file; harmless once it has been removed or moved."""
+        self._close()
         self.path.unlink(missing_ok=True)
 
     @property
@@ -120,5 +124,10 @@ class Spool:
     def move_to(self, path: Path) -> None:
         """Make the spooled file durable under another name. Raises OSError."""
         os.fsync(self._fd)
-        os.close(self._fd)
+        self._close()
         self.path.rename(path)
+
+    def _close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)

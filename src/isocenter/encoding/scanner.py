@@ -25,6 +25,9 @@ from isocenter.encoding.forms import (
 from isocenter.encoding.limits import DEFAULT_LIMITS, ScanLimits
 from isocenter.encoding.nesting import Budget, skip_undefined, too_many_elements
 
+_CUT_OFF = 1 << 62
+"""A position beyond any buffer."""
+
 
 class Scan(NamedTuple):
     """What a scan found.
@@ -32,12 +35,15 @@ class Scan(NamedTuple):
     `values` holds the wanted values as they stand, padding included. `position` is the end of
     the data set, or, where `complete` is False, the start of the first element that is not
     wholly inside the buffer. `syntax` is the transfer syntax that the bytes turned out to have.
+    `end` is where that cut-off element ends, None where its length is not known: a data set that
+    ends just there is complete.
     """
 
     values: dict[int, bytes]
     position: int
     complete: bool
     syntax: TransferSyntax
+    end: int | None = None
 
 
 class _Found(NamedTuple):
@@ -89,13 +95,15 @@ def scan(
     position, element = walk(buffer, start, form, words, values, limits, final)
     if position == size:
         return Scan(values, size, True, syntax)
+    end = None
     if position > size:
+        end = position if position < _CUT_OFF else None
         position = element
     elif final and not any(buffer[position:]):  # zeros appended by a sender or a file system
         return Scan(values, size, True, syntax)
     if final:
         raise TruncatedDataSet("The data set ends inside an element", position)
-    return Scan(values, position, False, syntax)
+    return Scan(values, position, False, syntax, end)
 
 
 @lru_cache(maxsize=64)
@@ -199,7 +207,7 @@ def _skip(
     limits: ScanLimits,
     final: bool,
 ) -> int:
-    """The position after an element of undefined length; beyond the buffer if it is cut off."""
+    """The position after an element of undefined length, _CUT_OFF if the buffer ends inside it."""
     if word in (form.item, form.item_end, form.sequence_end):
         raise MalformedDataSet("An item stands outside of any sequence", value - 8)
     try:
@@ -214,4 +222,4 @@ def _skip(
     except TruncatedDataSet:
         if final:
             raise
-        return len(buffer) + 1
+        return _CUT_OFF
