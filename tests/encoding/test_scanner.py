@@ -282,7 +282,7 @@ def test_a_value_that_is_cut_off_is_not_reported() -> None:
 
 
 def test_the_end_of_a_cut_off_element_is_known_only_from_its_length() -> None:
-    sequence = undefined_sequence(0x00081140, [small_data_set()] * 3)
+    sequence = undefined_sequence(0x00081140, [item(small_data_set())] * 3)
     data = small_data_set() + sequence + element(0x7FE00010, "OW", bytes(300))
     for cut in range(len(data)):
         found = explicit(data[:cut], final=False)
