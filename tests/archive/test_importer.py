@@ -48,16 +48,20 @@ def test_importing_again_resumes_where_it_stopped(archive, tmp_path):
 def test_what_is_refused_is_named_with_its_reason(archive, tmp_path):
     folder = tmp_path / "in"
     write_file(folder / "good", 1)
-    write_file(folder / "mislabelled", 2, content=data_set(3))
     write_file(folder / "truncated", 4, content=data_set(4)[:-10])
     (folder / "notes.txt").write_text("no DICOM here")
     (folder / "empty").write_bytes(b"")
     report = import_paths(archive, [folder, tmp_path / "nowhere"])
     assert report.stored == 1
     refused = {path.name: reason for path, reason in report.refused}
-    assert refused.keys() == {"mislabelled", "truncated", "notes.txt", "empty", "nowhere"}
-    assert "SOP Instance UID" in refused["mislabelled"]
+    assert refused.keys() == {"truncated", "notes.txt", "empty", "nowhere"}
     assert all(refused.values())
+
+
+def test_the_data_set_says_which_instance_a_file_is(archive, tmp_path):
+    write_file(tmp_path / "in" / "mislabelled", 2, content=data_set(3))
+    assert import_paths(archive, [tmp_path / "in"]).stored == 1
+    assert stored_bytes(archive, 3) == data_set(3)
 
 
 def test_a_conflicting_file_is_counted_as_quarantined(archive, tmp_path):

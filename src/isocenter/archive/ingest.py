@@ -42,7 +42,7 @@ from isocenter.archive.receiving import (
     Task,
 )
 from isocenter.archive.room import Room
-from isocenter.archive.slow_lane import DuplicatePolicy, SlowLane
+from isocenter.archive.slow_lane import CONFLICT_REASON, DuplicatePolicy, SlowLane
 from isocenter.archive.spool import Spool, SpoolFolder
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dictionary.uids import is_valid_uid
@@ -277,9 +277,10 @@ class Ingest:
 
     def _indexed(self, entry: IndexEntry, outcome: IndexOutcome) -> None:
         self._claims.forget(entry.sop_instance_uid)
-        if outcome is IndexOutcome.CONFLICT:
-            # another worker process stored other bytes under this UID at the same moment
-            self._slow_lane.quarantine_record(entry)
+        if outcome is IndexOutcome.CONFLICT:  # another process stored under this UID just now
+            self._slow_lane.quarantine_record(entry, CONFLICT_REASON)
+        elif outcome is IndexOutcome.FAILED:
+            self._slow_lane.quarantine_record(entry, "The index could not take this object.")
 
     def _discarded(self, sop_instance_uid: str, pack: OpenPack) -> None:
         try:

@@ -62,9 +62,9 @@ class SlowLane:
         """Take a spool that is complete."""
         self._janitor.submit(partial(self._inspect, instance, spool))
 
-    def quarantine_record(self, entry: IndexEntry) -> None:
-        """Copy a record out of its pack into quarantine: its UID turned out to be taken."""
-        self._janitor.submit(partial(self._quarantine_record, entry))
+    def quarantine_record(self, entry: IndexEntry, reason: str) -> None:
+        """Copy a record that the index did not take out of its pack into quarantine."""
+        self._janitor.submit(partial(self._quarantine_record, entry, reason))
 
     # On the ingest thread
 
@@ -112,13 +112,16 @@ class SlowLane:
 
     def _quarantine_spool(self, instance: IncomingInstance, spool: Spool) -> None:
         with _refusals_reported(instance, spool):
+            if self._index.is_quarantined(spool.announcement.sop_instance_uid, spool.digest):
+                _drop(instance, spool, Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
+                return
             kept = self._quarantine.keep_spool(spool, CONFLICT_REASON)
             self._index.record_quarantine(kept)
             log.warning("quarantined an object", path=kept.path, reason=kept.reason)
             instance.on_outcome(Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
 
-    def _quarantine_record(self, entry: IndexEntry) -> None:
-        kept = self._quarantine.keep_record(self._packs.root / entry.pack, entry, CONFLICT_REASON)
+    def _quarantine_record(self, entry: IndexEntry, reason: str) -> None:
+        kept = self._quarantine.keep_record(self._packs.root / entry.pack, entry, reason)
         self._index.record_quarantine(kept)
         log.warning("quarantined an object", path=kept.path, reason=kept.reason)
 

@@ -9,17 +9,25 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatch
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import NamedTuple
 
 from isocenter.dictionary.sop_classes import is_other_service
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dictionary.uids import is_valid_uid, uid_name
+from isocenter.encoding.deflate import inflate_header
 from isocenter.encoding.errors import EncodingError, NotPart10
+from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.part10 import FileMeta, locate_dataset
+from isocenter.encoding.scanner import scan
 
 _HEAD_LENGTH = 16 * 1024
+_DEFLATED_HEAD = ScanLimits(max_inflated_header=64 * 1024)
+_SOP_CLASS_UID, _SOP_INSTANCE_UID = 0x00080016, 0x00080018
+_SOP_UIDS = frozenset({_SOP_CLASS_UID, _SOP_INSTANCE_UID})
 # Below this, reading a file costs less than mapping it and taking its page faults.
 _MAPPED_FROM = 1 << 20  # bytes
 
@@ -125,14 +133,38 @@ def read_data_set(file: StorableFile) -> bytes | memoryview:
 
 def _locate(path: Path, size: int) -> tuple[FileMeta, int]:
     with path.open("rb", buffering=0) as file:
+        head = file.read(_HEAD_LENGTH)
         try:
-            return locate_dataset(file.read(_HEAD_LENGTH))
+            meta, offset = locate_dataset(head)
+            return _named_by_data_set(meta, head[offset:]), offset
         except EncodingError:
             if size <= _HEAD_LENGTH:
                 raise
         # Rarely, private file meta or a long first element hides what is looked for.
         with mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
             return locate_dataset(whole)
+
+
+def _named_by_data_set(meta: FileMeta, data_set: bytes) -> FileMeta:
+    """`meta` with the SOP class and instance that the data set gives itself.
+
+    The two should agree (PS3.10 7.1). Where tools have changed one and not the other, the data
+    set is what will be stored and asked for.
+    """
+    syntax = transfer_syntax(meta.transfer_syntax_uid)
+    try:
+        if syntax.deflated:
+            data_set = inflate_header(data_set, _DEFLATED_HEAD)
+            syntax = syntax._replace(deflated=False)
+        found = scan(data_set, syntax, _SOP_UIDS, final=False).values
+    except EncodingError:  # whoever receives the object will say so
+        return meta
+    own = {tag: value.decode("latin-1").rstrip(" \0") for tag, value in found.items()}
+    return replace(
+        meta,
+        sop_class_uid=own.get(_SOP_CLASS_UID) or meta.sop_class_uid,
+        sop_instance_uid=own.get(_SOP_INSTANCE_UID) or meta.sop_instance_uid,
+    )
 
 
 def _unsendable(meta: FileMeta, dataset_length: int) -> str | None:

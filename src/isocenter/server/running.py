@@ -21,17 +21,24 @@ class CannotListen(IsocenterError):
     """The address in the configuration cannot be listened on."""
 
 
-def listen(config: Config) -> socket.socket:
-    """Return the listening socket. Raises CannotListen."""
+def bind(config: Config) -> socket.socket:
+    """Return a socket that has the configured address but does not listen yet.
+
+    So a wrong address is known before the archive is opened, and nobody connects before the node
+    can serve, and be stopped. Raises CannotListen.
+    """
     host, port = config.listen.host.strip("[]"), config.listen.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        return socket.create_server((host, port), family=family, backlog=config.listen.backlog)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise CannotListen(
             f"Cannot listen on {host} port {port}: {error.strerror or error}; "
             "stop whatever uses it, or choose another with --port."
         ) from error
+    return listener
 
 
 def open_archive(

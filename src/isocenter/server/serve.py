@@ -14,8 +14,8 @@ from isocenter.server.config import Config
 from isocenter.server.node import Node
 from isocenter.server.running import (
     allow_many_files,
+    bind,
     ignore_signals,
-    listen,
     log_loop_error,
     open_archive,
     stop_requested,
@@ -34,7 +34,7 @@ def serve(config: Config, on_listening: Callable[[int], None] | None = None) -> 
         supervise(config, on_listening)
         return
     allow_many_files()
-    with listen(config) as listener, open_archive(config) as archive:
+    with bind(config) as listener, open_archive(config) as archive:
         asyncio.run(_serve(config, archive, listener, on_listening))
         ignore_signals()
 
@@ -49,7 +49,9 @@ async def _serve(
     loop.set_exception_handler(log_loop_error)
     stop = stop_requested(loop)
     node = Node(config, archive)
-    server = await loop.create_server(node.make_protocol, sock=listener)
+    server = await loop.create_server(
+        node.make_protocol, sock=listener, backlog=config.listen.backlog
+    )
     port = listener.getsockname()[1]
     log.info("listening", ae_title=config.node.ae_title, host=config.listen.host, port=port)
     if on_listening is not None:

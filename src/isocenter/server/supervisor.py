@@ -21,7 +21,7 @@ from isocenter.archive.index.remote import IndexService
 from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.server.config import Config
-from isocenter.server.running import listen, log_loop_error, stop_requested
+from isocenter.server.running import bind, log_loop_error, stop_requested
 from isocenter.server.worker import ENDED, READY, SERVE, TURN_AWAY, run_worker
 
 RESTART_SECONDS = 1.0
@@ -87,6 +87,7 @@ class Supervisor:
             self._start(number)
         await self._ready.wait()
         listener.setblocking(False)
+        listener.listen(self._config.listen.backlog)
         port = listener.getsockname()[1]
         log.info("listening", host=self._config.listen.host, port=port, workers=len(self._workers))
         if on_listening is not None:
@@ -169,7 +170,7 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
     """Run a node of several processes until SIGINT or SIGTERM; see `serve`."""
     folder = config.node.data_directory
     folder.mkdir(parents=True, exist_ok=True)
-    with listen(config) as listener, locked(folder), Index.open(folder / INDEX_FILE) as index:
+    with bind(config) as listener, locked(folder), Index.open(folder / INDEX_FILE) as index:
         recover_archive(folder, index)
         asyncio.run(_supervise(config, index, listener, on_listening))
 

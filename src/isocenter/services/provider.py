@@ -324,7 +324,7 @@ class ProvidedAssociation:
 def refuse(
     association: ProvidedAssociation, context_id: int, request: Request, code: int, comment: str
 ) -> None:
-    """Answer a request with a failure status and a comment for whoever reads the peer's log."""
+    """Answer a request with a failure status of PS3.7 Annex C and a comment for its sender."""
     response_class = request.response_class
     if response_class is None:
         return

@@ -18,6 +18,7 @@ from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_synt
 from isocenter.dimse import status
 from isocenter.dimse.message import Request
 from isocenter.dimse.messages import CFindRQ, CFindRSP
+from isocenter.dimse.status import Service
 from isocenter.encoding.character_sets import choose_character_set
 from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
@@ -199,7 +200,9 @@ class FindOperation:
         )
         if comment:
             association.log.warning(
-                "did not complete a query", status=str(status.describe(code)), why=comment
+                "did not complete a query",
+                status=str(status.describe(code, Service.QUERY)),
+                why=comment,
             )
         association.done(self, request.message_id)
         association.respond(self._context.context_id, response)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from isocenter.dimse import status
 from isocenter.dimse.message import Request
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP
+from isocenter.dimse.status import Service
 from isocenter.services.provider import ProvidedAssociation, refuse
 from isocenter.upperlayer.contexts import AcceptedContext
 
@@ -92,10 +93,6 @@ class StorageProvider:
             text = f"{request.command_name} is no operation of the Storage service"
             refuse(association, context.context_id, request, status.UNRECOGNIZED_OPERATION, text)
             return None
-        if request.affected_sop_class_uid != context.abstract_syntax:
-            text = "The SOP class is not the one of the presentation context"
-            refuse(association, context.context_id, request, status.SOP_CLASS_NOT_SUPPORTED, text)
-            return None
         if not request.has_data_set:
             text = "C-STORE without a data set"
             refuse(association, context.context_id, request, status.MISTYPED_ARGUMENT, text)
@@ -106,7 +103,7 @@ class StorageProvider:
 class StoreOperation:
     """One C-STORE that is being received."""
 
-    __slots__ = ("_association", "_context_id", "_incoming", "_request", "write")
+    __slots__ = ("_association", "_context_id", "_incoming", "_kept_as", "_request", "write")
 
     def __init__(
         self,
@@ -118,6 +115,13 @@ class StoreOperation:
         self._association = association
         self._context_id = context.context_id
         self._request = request
+        # Senders that negotiate for one SOP class and send another exist. Nothing is gained by
+        # losing the object; the status tells them (PS3.4 B.2.3).
+        self._kept_as = (
+            status.SUCCESS
+            if request.affected_sop_class_uid == context.abstract_syntax
+            else status.DATA_SET_DOES_NOT_MATCH_SOP_CLASS_WARNING
+        )
         announcement = Announcement(
             request.affected_sop_class_uid,
             request.affected_sop_instance_uid,
@@ -162,7 +166,7 @@ class StoreOperation:
 
     def _respond(self, outcome: Outcome) -> None:
         request, association = self._request, self._association
-        code = STATUS_BY_DISPOSITION[outcome.disposition.name]
+        code = STATUS_BY_DISPOSITION[outcome.disposition.name] or self._kept_as
         if association.over:
             association.log.info(
                 "the sender of an object was gone before its answer", why=outcome.reason
@@ -178,6 +182,8 @@ class StoreOperation:
         if code != status.SUCCESS:
             response.error_comment = outcome.reason
             association.log.warning(
-                "did not store an object", status=str(status.describe(code)), why=outcome.reason
+                "did not store an object",
+                status=str(status.describe(code, Service.STORAGE)),
+                why=outcome.reason,
             )
         association.respond(self._context_id, response)

@@ -21,6 +21,7 @@ class Index:
         self.connect = reader.connect
         self.unsealed_packs = reader.unsealed_packs
         self.list_quarantine = reader.list_quarantine
+        self.is_quarantined = reader.is_quarantined
         self.statistics = reader.statistics
         self.submit = writer.submit
         self.flush = writer.flush

@@ -31,6 +31,9 @@ class ReadableIndex(Protocol):
     def list_quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
         """Return what was kept aside, newest first."""
 
+    def is_quarantined(self, sop_instance_uid: str, digest: int) -> bool:
+        """Whether this very object has been kept aside already."""
+
     def statistics(self) -> Statistics:
         """Count everything."""
 

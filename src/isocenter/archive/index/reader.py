@@ -106,6 +106,15 @@ class IndexReader:
             entries = [QuarantineEntry(*row) for row in connection.execute(statement)]
         return [entry._replace(digest=entry.digest & _DIGEST_MASK) for entry in entries]
 
+    def is_quarantined(self, sop_instance_uid: str, digest: int) -> bool:
+        """Whether this very object has been kept aside already."""
+        signed = digest - 2**64 if digest >= 2**63 else digest
+        statement = select(quarantine.c.id).where(
+            quarantine.c.sop_instance_uid == sop_instance_uid, quarantine.c.digest == signed
+        )
+        with self.connect() as connection:
+            return connection.execute(statement.limit(1)).first() is not None
+
     def statistics(self) -> Statistics:
         """Count everything; on a large index this reads one whole index of each table."""
         counts: list[Any] = [

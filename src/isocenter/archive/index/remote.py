@@ -89,6 +89,7 @@ class RemoteIndex:
         self.connect = self.reader.connect
         self.unsealed_packs = self.reader.unsealed_packs
         self.list_quarantine = self.reader.list_quarantine
+        self.is_quarantined = self.reader.is_quarantined
         self.statistics = self.reader.statistics
         self.healthy = True
         self._pipe = pipe
