@@ -11,9 +11,11 @@ from typing import NamedTuple, Protocol
 
 from isocenter.archive.outcome import Outcome
 
-BLOCK_SIZE = 256 * 1024
+BLOCK_SIZE = 640 * 1024
+"""A CT slice fits one block, and is then written and digested in one go."""
+
 BLOCKS_PER_INSTANCE = 4
-BLOCKS_IN_ALL = 192
+BLOCKS_IN_ALL = 96
 
 OnOutcome = Callable[[Outcome], None]
 Task = Callable[[], None]
