@@ -14,7 +14,12 @@ PACKAGE = ROOT / "src" / "isocenter"
 # Layers that see bytes and events only, and the modules that would let the world in. The drivers
 # are where the world is supposed to come in.
 SANS_IO = ("dictionary", "encoding", "upperlayer", "dimse")
-DRIVERS = {"upperlayer/aio.py", "upperlayer/blocking.py", "upperlayer/memory.py"}
+DRIVERS = {
+    "upperlayer/aio.py",
+    "upperlayer/aio_requestor.py",
+    "upperlayer/blocking.py",
+    "upperlayer/memory.py",
+}
 WORLD = {
     "asyncio",
     "logging",

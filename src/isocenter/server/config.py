@@ -238,6 +238,36 @@ class FindSection(Section):
     )
 
 
+class RetrieveSection(Section):
+    """How objects are sent out, by C-GET and C-MOVE."""
+
+    pending_interval: Seconds = Field(
+        default=1.0,
+        ge=0,
+        le=3600,
+        description="Seconds between two reports of progress (status FF00); 0 reports after "
+        "every object.",
+    )
+    response_timeout: Seconds = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="The wait for the receiver's answer to each object.",
+    )
+    connect_timeout: Seconds = Field(
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="The wait for the connection to the destination of a C-MOVE.",
+    )
+    association_timeout: Seconds = Field(
+        default=30.0,
+        ge=0.1,
+        le=3600,
+        description="The wait for that destination's answer to our association request.",
+    )
+
+
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -278,6 +308,7 @@ class Config(BaseModel):
     limits: LimitsSection = LimitsSection()
     storage: StorageSection = StorageSection()
     find: FindSection = FindSection()
+    retrieve: RetrieveSection = RetrieveSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
     peers: dict[str, Peer] = Field(default_factory=dict)

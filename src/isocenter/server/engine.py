@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from isocenter.archive import receiving
 from isocenter.archive.archive import Archive
+from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.outcome import Outcome
+from isocenter.archive.pack_reader import PackReader
 from isocenter.archive.query import InvalidQuery, find
+from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
 from isocenter.services.storage_scp import Announcement, Incoming
+from isocenter.services.sub_operations import Instance
 
 COMMIT_SECONDS = 10.0
 """How long a query waits for what was acknowledged before it to reach the index."""
@@ -37,10 +41,57 @@ class ArchiveQueries:
 
         Raises InvalidIdentifier; IndexUnavailable when the index does not take what it was given.
         """
-        index = self._archive.index
-        if index.backlog:
-            index.flush(COMMIT_SECONDS)
         try:
-            return find(index, model, level, keys)
+            return find(_caught_up(self._archive), model, level, keys)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
+
+
+class ArchiveInstances:
+    """The archive as the C-GET and C-MOVE providers want it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def select(self, model: Model, level: str, keys: Mapping[int, str]) -> SelectedInstances:
+        """The instances that an identifier names, of all that are acknowledged so far.
+
+        Raises InvalidIdentifier; IndexUnavailable.
+        """
+        try:
+            selection = select_instances(_caught_up(self._archive), model, level, keys)
+        except InvalidQuery as error:
+            raise InvalidIdentifier(str(error), error.offending_tag) from error
+        return SelectedInstances(selection, PackReader(self._archive.packs.root))
+
+
+class SelectedInstances:
+    """A selection, and the reader of its packs."""
+
+    def __init__(self, selection: Selection, reader: PackReader) -> None:
+        self._selection = selection
+        self._reader = reader
+        self.close = reader.close
+
+    @property
+    def kinds(self) -> Sequence[tuple[str, str]]:
+        """The pairs of SOP class and transfer syntax that occur."""
+        return self._selection.kinds
+
+    def __len__(self) -> int:
+        return len(self._selection)
+
+    def __iter__(self) -> Iterator[StoredInstance]:
+        return iter(self._selection)
+
+    def read(self, instance: Instance, start: int, size: int) -> bytes:
+        """Return a part of a data set. Raises OSError and PackDamaged."""
+        assert isinstance(instance, StoredInstance)
+        return self._reader.read(instance, start, size)
+
+
+def _caught_up(archive: Archive) -> ArchiveIndex:
+    """The index, once it has what the archive acknowledged. Raises IndexUnavailable."""
+    if archive.index.backlog:
+        archive.index.flush(COMMIT_SECONDS)
+    return archive.index

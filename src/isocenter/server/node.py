@@ -11,13 +11,22 @@ from functools import partial
 import structlog
 
 from isocenter.archive.archive import Archive
-from isocenter.dictionary.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND, VERIFICATION
+from isocenter.dictionary.sop_classes import (
+    PATIENT_ROOT_FIND,
+    PATIENT_ROOT_GET,
+    STUDY_ROOT_FIND,
+    STUDY_ROOT_GET,
+    VERIFICATION,
+)
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
-from isocenter.server.engine import ArchiveQueries, ArchiveSink
+from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.services.acceptance import Acceptance
-from isocenter.services.provider import LoopPost, ProvidedAssociation, Service
+from isocenter.services.get_scp import GetProvider
+from isocenter.services.loop_post import LoopPost
+from isocenter.services.provider import ProvidedAssociation, Service
 from isocenter.services.query_retrieve_scp import FindProvider
+from isocenter.services.retrieve_scp import RetrieveTerms
 from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
@@ -35,6 +44,7 @@ from isocenter.upperlayer.reasons import (
 from isocenter.upperlayer.user_information import UserInformation
 
 QUERY_THREADS = 4
+RETRIEVE_THREADS = 4
 QUIET_SECONDS = 1.0
 """At a stop, an association without traffic for this long is aborted at once."""
 
@@ -50,6 +60,7 @@ class Node:
         self.post = LoopPost(self._loop)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
         self._associations: set[ProvidedAssociation] = set()
         self._per_host: Counter[str] = Counter()
         find = FindProvider(
@@ -58,10 +69,13 @@ class Node:
             ae_title=config.node.ae_title,
             limit=config.find.limit or 2**63 - 1,
         )
+        get = GetProvider(self._retrieve_terms(archive))
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             PATIENT_ROOT_FIND: find,
             STUDY_ROOT_FIND: find,
+            PATIENT_ROOT_GET: get,
+            STUDY_ROOT_GET: get,
         }
         self._acceptance = Acceptance(
             services,
@@ -115,7 +129,8 @@ class Node:
             return False
         response = negotiate(
             requested.request,
-            self._acceptance.decide,
+            self._acceptance.decisions(requested.request),
+            decide_roles=self._acceptance.decide_role,
             user_information=UserInformation(
                 maximum_length=self._limits.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
@@ -155,6 +170,16 @@ class Node:
             association.connection.abort()
             association.connection.drop()
         self._query_threads.shutdown(cancel_futures=True)
+        self._retrieve_threads.shutdown(cancel_futures=True)
+
+    def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
+        retrieve = self.config.retrieve
+        return RetrieveTerms(
+            ArchiveInstances(archive),
+            self._retrieve_threads,
+            retrieve.pending_interval,
+            retrieve.response_timeout,
+        )
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)

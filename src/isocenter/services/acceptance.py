@@ -20,16 +20,21 @@ from isocenter.dictionary.uids import is_valid_uid
 from isocenter.services.provider import Service
 from isocenter.upperlayer.contexts import ContextAnswer, ContextResult, ProposedContext
 from isocenter.upperlayer.negotiation import (
+    Decide,
     accept_context,
     choose_transfer_syntax,
     refuse_context,
 )
+from isocenter.upperlayer.pdu import AssociateRQ
+from isocenter.upperlayer.user_information import RoleSelection
 
 MESSAGE_TRANSFER_SYNTAXES = frozenset(
     syntax.uid
     for syntax in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN)
 )
 """What identifiers and other small data sets may be encoded in."""
+
+_RARELY_STORED = frozenset((IMPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_BIG_ENDIAN.uid))
 
 
 class Acceptance:
@@ -46,8 +51,28 @@ class Acceptance:
         self._storage = storage
         self._unknown_sop_classes = unknown_sop_classes
 
-    def decide(self, proposed: ProposedContext) -> ContextResult:
-        """Answer one proposed presentation context (PS3.8 Table 9-18)."""
+    def decisions(self, request: AssociateRQ) -> Decide:
+        """How to answer each presentation context of a request.
+
+        Who takes the SCP role for storage is going to C-GET (PS3.7 D.3.3.4).
+        """
+        roles = request.user_information.role_selections
+        receiving = frozenset(role.sop_class_uid for role in roles if role.scp_role)
+        return lambda proposed: self.decide(
+            proposed, receives=proposed.abstract_syntax in receiving
+        )
+
+    def decide_role(self, proposed: RoleSelection) -> RoleSelection | None:
+        """Grant the requestor any role in storage, none elsewhere (PS3.7 D.3.3.4.2)."""
+        if proposed.sop_class_uid in self._services or not self._stores(proposed.sop_class_uid):
+            return None
+        return proposed
+
+    def decide(self, proposed: ProposedContext, *, receives: bool = False) -> ContextResult:
+        """Answer one proposed presentation context (PS3.8 Table 9-18).
+
+        `receives`: the requestor wants to be sent objects on it.
+        """
         abstract_syntax = proposed.abstract_syntax
         if abstract_syntax in self._services:
             supported = MESSAGE_TRANSFER_SYNTAXES.__contains__
@@ -55,7 +80,14 @@ class Acceptance:
             supported = TRANSFER_SYNTAXES.__contains__
         else:
             return refuse_context(proposed, ContextAnswer.ABSTRACT_SYNTAX_NOT_SUPPORTED)
-        if transfer_syntax := choose_transfer_syntax(proposed, supported):
+        transfer_syntax = choose_transfer_syntax(proposed, supported)
+        if receives and transfer_syntax in _RARELY_STORED:
+            # Objects can only leave as they are stored, which is seldom in these.
+            explicit = EXPLICIT_VR_LITTLE_ENDIAN.uid
+            transfer_syntax = (
+                explicit if explicit in proposed.transfer_syntaxes else transfer_syntax
+            )
+        if transfer_syntax:
             return accept_context(proposed, transfer_syntax)
         return refuse_context(proposed, ContextAnswer.TRANSFER_SYNTAXES_NOT_SUPPORTED)
 

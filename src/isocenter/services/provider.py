@@ -7,9 +7,6 @@ never block: what takes time runs elsewhere and reports back through `post`.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -20,8 +17,11 @@ from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssemb
 from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
+from isocenter.services.loop_post import LoopPost
+from isocenter.services.outgoing import Outgoing
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.upperlayer.errors import AssociationError
 from isocenter.upperlayer.events import (
     Aborted,
     AssociationRequested,
@@ -74,39 +74,6 @@ class Service(Protocol):
         """
 
 
-class LoopPost:
-    """Hands calls from other threads to the loop; many calls cost one wake-up."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._calls: deque[Callable[[], None]] = deque()
-        self._scheduled = False
-        self._thread = threading.get_ident()
-
-    def __call__(self, call: Callable[[], None]) -> None:
-        """Run `call` on the loop: soon, or now if this is its thread. A closed loop drops it."""
-        if threading.get_ident() == self._thread:
-            call()
-            return
-        self._calls.append(call)
-        if not self._scheduled:
-            self._scheduled = True
-            try:
-                self._loop.call_soon_threadsafe(self._run)
-            except RuntimeError:
-                self._calls.clear()
-
-    def _run(self) -> None:
-        self._scheduled = False
-        calls = self._calls
-        while calls:
-            call = calls.popleft()
-            try:
-                call()
-            except Exception:
-                log.exception("a call on the network loop failed")
-
-
 class Node(Protocol):
     """What a provided association needs to know of its node."""
 
@@ -129,11 +96,11 @@ class ProvidedAssociation:
         self._node = node
         self.connection = connection
         self.post = node.post
+        self.outgoing = Outgoing(connection)
         self._assembler = MessageAssembler()
         self._services: dict[int, Service] = {}
         self._receiving: Operation | None = None
         self._operations: dict[int, Operation] = {}
-        self._waiting_for_room: list[Callable[[], None]] = []
         self.log = log.bind(peer=connection.peer)
         self.over = False
         self.unwelcome = False
@@ -197,16 +164,11 @@ class ProvidedAssociation:
 
     def writable(self) -> None:
         """The peer took what it was sent: wake those who wait for that."""
-        waiting, self._waiting_for_room = self._waiting_for_room, []
-        for call in waiting:
-            call()
+        self.outgoing.writable()
 
     def when_writable(self, call: Callable[[], None]) -> None:
         """Run `call` once the peer has room for more responses; at once if it has."""
-        if self.connection.congested:
-            self._waiting_for_room.append(call)
-        else:
-            call()
+        self.outgoing.when_writable(call)
 
     def respond(self, context_id: int, response: Response, data_set: bytes | None = None) -> None:
         """Send a response (on the loop's thread); after the association's end, drop it."""
@@ -216,12 +178,17 @@ class ProvidedAssociation:
     def queue(self, context_id: int, response: Response, data_set: bytes | None = None) -> None:
         """Like `respond`, but sent only at the next `flush`, together with others."""
         if not self.over:
-            self.connection.send(context_id, response.encode(), data_set)
+            self.outgoing.queue(context_id, response.encode(), data_set)
 
     def flush(self) -> None:
         """Send what was queued."""
         if not self.over:
             self.connection.flush()
+
+    def abort(self) -> None:
+        """Break the association off (A-ABORT)."""
+        self.connection.abort()
+        self._end()
 
     def done(self, operation: Operation, message_id: int) -> None:
         """An operation has sent its final response."""
@@ -244,8 +211,7 @@ class ProvidedAssociation:
                 self._act(received.context_id, event)
         except DimseProtocolError as error:
             self.log.warning("aborted the association", why=str(error))
-            self.connection.abort()
-            self._end()
+            self.abort()
         except DimseError as error:
             self.log.warning("refused a request", why=str(error), status=f"{error.status:04X}")
             if error.response is not None:
@@ -271,6 +237,8 @@ class ProvidedAssociation:
                 operation.cancel()
             return
         if not isinstance(message, Request):
+            if isinstance(message, Response) and self.outgoing.answered(message):
+                return
             self.log.warning("dropped a response that nothing here asked for")
             return
         if message.message_id in self._operations:
@@ -318,7 +286,7 @@ class ProvidedAssociation:
         for operation in operations.values():
             operation.abort()
         self._receiving = None
-        self.writable()
+        self.outgoing.end(AssociationError("The association ended before the answer came."))
 
 
 def refuse(

@@ -83,9 +83,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if self._socket is not None and self._socket.family != socket.AF_UNIX:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         now = self._loop.time()
-        self.core = Association(
-            requestor=False, limits=self._limits, timeouts=self._timeouts, now=now
-        )
+        self.core = self._make_core(now)
         self._user = self._make_user(self)
         self._dispatch(self.core.connection_made(now))
 
@@ -124,6 +122,11 @@ class AssociationProtocol(asyncio.BufferedProtocol):
 
     # What the association's user calls
 
+    @property
+    def established(self) -> bool:
+        """Whether data can be sent and taken (Sta6)."""
+        return self.core.state is State.Sta6
+
     def accept(self, response: AssociateAC) -> None:
         """A-ASSOCIATE response (accept)."""
         if self._still_in(State.Sta3):
@@ -154,6 +157,10 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if data is not None:
             self.core.send_data(context_id, False, data, now)
 
+    def send_part(self, context_id: int, data: bytes, *, is_last: bool) -> None:
+        """Queue a part of a data set whose command was queued by `send`; nothing between them."""
+        self.core.send_data(context_id, False, data, self._loop.time(), is_last=is_last)
+
     def flush(self) -> None:
         """Write what the core has to send, and close when it says so."""
         if pieces := self.core.data_to_send():
@@ -183,6 +190,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._transport.abort()
 
     # Inside
+
+    def _make_core(self, now: float) -> Association:
+        return Association(requestor=False, limits=self._limits, timeouts=self._timeouts, now=now)
 
     def _regulate_reading(self) -> None:
         # Who does not take the answers is not read from either, or they would pile up here.

@@ -1,0 +1,326 @@
+"""Query/Retrieve Service Class (PS3.4 Annex C), provider: what C-GET and C-MOVE have in common.
+
+A retrieve is a coroutine: identify, open the way to the receiver, send one instance after the
+other, conclude. Everything that waits for a disk or the index runs on threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Protocol
+
+from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_syntax
+from isocenter.dimse import status
+from isocenter.dimse.messages import CGetRQ, CGetRSP, CMoveRQ, CMoveRSP, CStoreRQ
+from isocenter.dimse.status import Service
+from isocenter.encoding.elements import RawElement, decode_elements, encode_elements
+from isocenter.encoding.errors import EncodingError
+from isocenter.errors import IsocenterError
+from isocenter.services.outgoing import Outgoing
+from isocenter.services.provider import ProvidedAssociation
+from isocenter.services.query_retrieve_scp import (
+    IDENTIFIER_LIMIT,
+    QUERY_RETRIEVE_LEVEL,
+    InvalidIdentifier,
+    Model,
+    identifier_texts,
+)
+from isocenter.services.sub_operations import (
+    Ahead,
+    Instance,
+    Piece,
+    Selected,
+    StoreContexts,
+    SubOperations,
+    Unsent,
+    read_pieces,
+)
+from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.upperlayer.errors import UpperLayerError
+
+FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
+
+RetrieveRQ = CGetRQ | CMoveRQ
+
+
+class InstanceSource(Protocol):
+    """Where retrieved instances come from."""
+
+    def select(self, model: Model, level: str, keys: Mapping[int, str]) -> Selected:
+        """The instances that an identifier names. Raises InvalidIdentifier, IsocenterError."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveTerms:
+    """How a node retrieves: `pending_interval` and `response_timeout` are in seconds.
+
+    With an interval of 0 a pending response follows each sub-operation.
+    """
+
+    source: InstanceSource
+    threads: Executor
+    pending_interval: float
+    response_timeout: float
+
+
+class Refused(Exception):
+    """The retrieve ends with this status before anything is sent."""
+
+    def __init__(self, code: int, comment: str, offending_tag: int | None = None) -> None:
+        super().__init__(comment)
+        self.code = code
+        self.offending_tag = offending_tag
+
+
+class BrokenOff(Exception):
+    """An object ended half-way, so that the association that carries it cannot go on."""
+
+
+class RetrieveOperation:
+    """One C-GET or C-MOVE; the subclass knows the way to the receiver."""
+
+    response_class: ClassVar[type[CGetRSP] | type[CMoveRSP]]
+    service: ClassVar[Service]
+
+    def __init__(
+        self,
+        terms: RetrieveTerms,
+        model: Model,
+        association: ProvidedAssociation,
+        context: AcceptedContext,
+        request: RetrieveRQ,
+    ) -> None:
+        self.terms = terms
+        self.association = association
+        self.request = request
+        self._model = model
+        self._context = context
+        self._syntax = transfer_syntax(context.transfer_syntax)
+        self._identifier = bytearray()
+        self._cancelled = False
+        self._task: asyncio.Task[None] | None = None
+        self._pending_at = 0.0
+        self._ahead: Ahead | None = None
+        self._lost = ""  # why nothing more can be sent
+
+    # What the subclass provides
+
+    async def open(self, selected: Selected) -> tuple[Outgoing, StoreContexts]:
+        """The way to the receiver. Raises Refused, UpperLayerError."""
+        raise NotImplementedError
+
+    def store_request(self, instance: Instance, message_id: int) -> CStoreRQ:
+        """The C-STORE that carries an instance."""
+        return CStoreRQ(
+            message_id=message_id,
+            affected_sop_class_uid=instance.sop_class_uid,
+            affected_sop_instance_uid=instance.sop_instance_uid,
+            priority=self.request.priority,
+        )
+
+    def close(self, *, broken: bool) -> None:
+        """The way to the receiver is no longer needed, or (`broken`) no longer usable."""
+        raise NotImplementedError
+
+    # What the association calls
+
+    def write(self, fragment: memoryview) -> None:
+        """Collect the identifier, up to its limit."""
+        if len(self._identifier) <= IDENTIFIER_LIMIT:
+            self._identifier += fragment
+
+    def finish(self) -> None:
+        """The identifier is complete."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def cancel(self) -> None:
+        """Send nothing beyond the instance that is under way."""
+        self._cancelled = True
+
+    def abort(self) -> None:
+        """Nobody waits for the end."""
+        if self._task is not None:
+            self._task.cancel()
+
+    @property
+    def congested(self) -> bool:
+        """An identifier is bounded, so its sender need not pause."""
+        return False
+
+    def when_relieved(self, resume: Callable[[], None]) -> None:
+        """Never asked for."""
+        resume()
+
+    # The course of a retrieve
+
+    async def _run(self) -> None:
+        try:
+            await self._retrieve()
+        except Refused as refused:
+            self._conclude(refused.code, None, str(refused), refused.offending_tag)
+        except Exception:
+            self.association.log.exception("a retrieve failed")
+            self._conclude(
+                status.UNABLE_TO_PROCESS, None, "The retrieve failed; the archive's log says why"
+            )
+
+    async def _retrieve(self) -> None:
+        selected = await self._select()
+        counts = SubOperations(len(selected))
+        broken = True
+        try:
+            await self._send_all(selected, counts)
+            broken = False
+        finally:
+            self.close(broken=broken or bool(self._lost))
+            if self._ahead is None:
+                selected.close()
+            else:
+                self._ahead.close(selected.close)
+        self._conclude(self._final_status(counts), counts, counts.reason)
+
+    async def _select(self) -> Selected:
+        if len(self._identifier) > IDENTIFIER_LIMIT:
+            raise Refused(status.OUT_OF_RESOURCES_FOR_MATCHES, "The identifier is too large")
+        loop = asyncio.get_running_loop()
+        call = partial(self._selected, bytes(self._identifier))
+        try:
+            return await loop.run_in_executor(self.terms.threads, call)
+        except InvalidIdentifier as error:
+            code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
+            raise Refused(code, str(error), error.offending_tag) from error
+        except EncodingError as error:
+            raise Refused(status.UNABLE_TO_PROCESS, str(error)) from error
+        except IsocenterError as error:
+            raise Refused(status.OUT_OF_RESOURCES_FOR_MATCHES, str(error)) from error
+
+    def _selected(self, identifier: bytes) -> Selected:
+        keys = identifier_texts(decode_elements(identifier, self._syntax), self._syntax)
+        level = keys.pop(QUERY_RETRIEVE_LEVEL, "").upper()
+        return self.terms.source.select(self._model, level, keys)
+
+    async def _send_all(self, selected: Selected, counts: SubOperations) -> None:
+        if not len(selected):
+            return
+        try:
+            outgoing, contexts = await self.open(selected)
+        except UpperLayerError as error:
+            self._lost = str(error)
+            outgoing, contexts = self.association.outgoing, StoreContexts(())
+
+        def objection(instance: Instance) -> str:
+            return self._lost or contexts.objection(instance)
+
+        self._pending_at = asyncio.get_running_loop().time()
+        self._ahead = Ahead(read_pieces(selected, objection), self.terms.threads)
+        while not self._cancelled and (item := await self._ahead.take()) is not None:
+            if isinstance(item, Unsent):
+                counts.fail(item.uids, item.why)
+            elif self._lost:
+                self._pass_over(item, counts)
+            else:
+                await self._store(outgoing, contexts, item, counts)
+            self._tell_progress(counts)
+        if not self._cancelled:
+            counts.lose()
+
+    def _pass_over(self, piece: Piece, counts: SubOperations) -> None:
+        """What had been read already when the way was lost."""
+        if piece.is_last:
+            counts.fail([piece.instance.sop_instance_uid], self._lost)
+
+    async def _store(
+        self, outgoing: Outgoing, contexts: StoreContexts, first: Piece, counts: SubOperations
+    ) -> None:
+        instance = first.instance
+        pieces = [first]
+        ahead = self._ahead
+        assert ahead is not None
+
+        async def take() -> tuple[bytes, bool]:
+            piece = pieces.pop() if pieces else await ahead.take()
+            if not isinstance(piece, Piece):
+                raise BrokenOff(piece.why if piece else "The archive ended an instance too early")
+            return piece.data, piece.is_last
+
+        request = self.store_request(instance, outgoing.next_message_id())
+        context_id = contexts.context_for(instance)
+        timeout = self.terms.response_timeout
+        try:
+            response = await outgoing.store(context_id, request, take, timeout=timeout)
+        except (UpperLayerError, BrokenOff) as error:
+            self._lost = str(error)
+            counts.fail([instance.sop_instance_uid], self._lost)
+            self.close(broken=True)
+        else:
+            comment = response.error_comment or ""
+            counts.judge(instance.sop_instance_uid, response.status, comment)
+
+    def _tell_progress(self, counts: SubOperations) -> None:
+        now = asyncio.get_running_loop().time()
+        if counts.remaining and now - self._pending_at >= self.terms.pending_interval:
+            self._pending_at = now
+            self._respond(status.PENDING, counts.counters(with_remaining=True))
+
+    def _final_status(self, counts: SubOperations) -> int:
+        """PS3.4 C.4.2.3.1, C.4.3.3.1: failure where nothing at all could be sent."""
+        if self._cancelled and counts.remaining:
+            return status.CANCEL
+        if counts.failed and not counts.completed and not counts.warning:
+            return status.OUT_OF_RESOURCES_FOR_SUBOPERATIONS
+        if counts.failed or counts.warning:
+            return status.SUBOPERATIONS_WITH_FAILURES
+        return status.SUCCESS
+
+    def _conclude(
+        self,
+        code: int,
+        counts: SubOperations | None,
+        comment: str,
+        offending_tag: int | None = None,
+    ) -> None:
+        told: dict[str, object] = {}
+        data_set = None
+        if counts is not None:
+            told = dict(counts.counters(with_remaining=code == status.CANCEL))
+            data_set = encode_failed_list(counts.failed_uids, self._syntax)
+        if comment:
+            told["error_comment"] = comment
+        if offending_tag is not None:
+            told["offending_element"] = (offending_tag,)
+        self._log(code, counts, comment)
+        self.association.done(self, self.request.message_id)
+        self._respond(code, told, data_set)
+
+    def _respond(
+        self, code: int, told: Mapping[str, object], data_set: bytes | None = None
+    ) -> None:
+        response = self.response_class(
+            message_id_being_responded_to=self.request.message_id,
+            affected_sop_class_uid=self.request.affected_sop_class_uid,
+            status=code,
+            has_data_set=data_set is not None,
+            **told,  # type: ignore[arg-type]  # names and values come from the counters above
+        )
+        self.association.respond(self._context.context_id, response, data_set)
+
+    def _log(self, code: int, counts: SubOperations | None, why: str) -> None:
+        log = self.association.log.bind(status=str(status.describe(code, self.service)))
+        if counts is not None:
+            log = log.bind(stored=counts.completed + counts.warning, failed=counts.failed)
+        if code in (status.SUCCESS, status.CANCEL):
+            log.info("retrieve ended", why=why)
+        else:
+            log.warning("did not complete a retrieve", why=why)
+
+
+def encode_failed_list(uids: list[str], syntax: TransferSyntax) -> bytes | None:
+    """The identifier with Failed SOP Instance UID List (PS3.4 C.4.2.1.4.2); None without any."""
+    if not uids:
+        return None
+    value = "\\".join(uids).encode("ascii", "replace")
+    return encode_elements({FAILED_SOP_INSTANCE_UID_LIST: RawElement("UI", value)}, syntax)

@@ -1,0 +1,79 @@
+"""C-GET and C-MOVE both ways: foreign programs retrieve from the node, `isocenter` from them."""
+
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from tests.support import peers
+from tests.support.corpus import bundled, data_set_of
+from tests.support.node import Node, isocenter
+
+pytestmark = pytest.mark.interop
+
+FILES = ("CT_small.dcm", "MR_small.dcm", "waveform_ecg.dcm", "test-SR.dcm")
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory):
+    """A node that holds four studies."""
+    with Node(tmp_path_factory.mktemp("node") / "data") as filled:
+        stored = isocenter("store", filled.address, *map(bundled, FILES))
+        assert stored.returncode == 0, stored.stdout
+        yield filled
+
+
+def uid_of(name: str, keyword: str) -> str:
+    return str(pydicom.dcmread(bundled(name))[keyword].value)
+
+
+def assert_received(folder: Path, *names: str) -> None:
+    """Exactly these instances lie in `folder`, byte for byte as they were stored."""
+    received = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            received[str(pydicom.dcmread(path).SOPInstanceUID)] = data_set_of(path)
+    sent = {uid_of(name, "SOPInstanceUID"): data_set_of(bundled(name)) for name in names}
+    assert received.keys() == sent.keys()
+    assert received == sent
+
+
+@pytest.mark.parametrize("root", ["-P", "-S"])
+def test_getscu_gets_a_study(node: Node, tmp_path: Path, root: str):
+    keys = ("-k", "QueryRetrieveLevel=STUDY")
+    study = "StudyInstanceUID=" + uid_of("CT_small.dcm", "StudyInstanceUID")
+    got = peers.dcmtk(
+        "getscu", "-v", root, "+B", "-od", tmp_path, *keys, "-k", study,
+        "127.0.0.1", str(node.port),
+    )  # fmt: skip
+    assert got.returncode == 0, got.stdout
+    assert_received(tmp_path, "CT_small.dcm")
+
+
+def test_getscu_gets_a_list_of_studies(node: Node, tmp_path: Path):
+    studies = "\\".join(uid_of(name, "StudyInstanceUID") for name in FILES)
+    got = peers.dcmtk(
+        "getscu", "-v", "-S", "+B", "-od", tmp_path, "-k", "QueryRetrieveLevel=STUDY",
+        "-k", f"StudyInstanceUID={studies}", "127.0.0.1", str(node.port),
+    )  # fmt: skip
+    assert got.returncode == 0, got.stdout
+    assert_received(tmp_path, *FILES)
+
+
+def test_pynetdicom_gets_an_image(node: Node, tmp_path: Path):
+    got = peers.pynetdicom(
+        "getscu", "127.0.0.1", str(node.port), "-S", "-od", str(tmp_path),
+        "-k", "QueryRetrieveLevel=IMAGE",
+        "-k", "SOPInstanceUID=" + uid_of("CT_small.dcm", "SOPInstanceUID"),
+    )  # fmt: skip
+    assert got.returncode == 0, got.stdout
+    assert_received(tmp_path, "CT_small.dcm")
+
+
+def test_getscu_is_told_what_is_wrong_with_its_identifier(node: Node, tmp_path: Path):
+    got = peers.dcmtk(
+        "getscu", "-d", "-S", "-od", tmp_path, "-k", "QueryRetrieveLevel=STUDY",
+        "-k", "StudyInstanceUID=1.2.*", "127.0.0.1", str(node.port),
+    )  # fmt: skip
+    assert "0xa900" in got.stdout.lower()
+    assert_received(tmp_path)
