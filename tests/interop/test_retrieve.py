@@ -77,3 +77,61 @@ def test_getscu_is_told_what_is_wrong_with_its_identifier(node: Node, tmp_path: 
     )  # fmt: skip
     assert "0xa900" in got.stdout.lower()
     assert_received(tmp_path)
+
+
+MOVE_IMAGES = (
+    "-k", "QueryRetrieveLevel=IMAGE",
+    "-k", "SOPInstanceUID=" + "\\".join(uid_of(name, "SOPInstanceUID") for name in FILES),
+)  # fmt: skip
+
+
+@pytest.fixture
+def moving_node(tmp_path: Path, start_node, node: Node, free_port: int):
+    """Starts a node with the four studies and one destination: AE title ARCHIVE on `free_port`."""
+    config = tmp_path / "isocenter.toml"
+    config.write_text(
+        f'[peers.archive]\nae_title = "ARCHIVE"\nhost = "127.0.0.1"\nport = {free_port}\n'
+        "[retrieve]\npending_interval = 0\n"
+    )
+    filled = start_node(None, "-c", str(config))
+    stored = isocenter("store", filled.address, *map(bundled, FILES))
+    assert stored.returncode == 0, stored.stdout
+    return filled
+
+
+def test_movescu_moves_to_storescp(moving_node: Node, tmp_path: Path, free_port: int):
+    with peers.dcmtk_storescp(tmp_path, port=free_port) as receiver:
+        moved = peers.dcmtk(
+            "movescu", "-d", "-S", "-aem", "ARCHIVE", *MOVE_IMAGES,
+            "127.0.0.1", str(moving_node.port),
+        )  # fmt: skip
+        assert moved.returncode == 0, moved.stdout + receiver.log()
+    assert_received(tmp_path / "received", *FILES)
+    assert moved.stdout.count("C-MOVE RSP") == len(FILES), moved.stdout
+
+
+def test_movescu_moves_to_itself(moving_node: Node, tmp_path: Path, free_port: int):
+    own = tmp_path / "own"
+    own.mkdir()
+    moved = peers.dcmtk(
+        "movescu", "-v", "-S", "+B", "-od", own, "-aem", "ARCHIVE",
+        "+P", str(free_port), *MOVE_IMAGES, "127.0.0.1", str(moving_node.port),
+    )  # fmt: skip
+    assert moved.returncode == 0, moved.stdout
+
+
+def test_pynetdicom_moves(moving_node: Node, tmp_path: Path, free_port: int):
+    with peers.dcmtk_storescp(tmp_path, port=free_port) as receiver:
+        moved = peers.pynetdicom(
+            "movescu", "127.0.0.1", str(moving_node.port), "-S", "-aem", "ARCHIVE", *MOVE_IMAGES
+        )
+        assert moved.returncode == 0, moved.stdout + receiver.log()
+    assert_received(tmp_path / "received", *FILES)
+
+
+def test_an_unknown_destination_is_answered_with_advice(node: Node):
+    moved = peers.dcmtk(
+        "movescu", "-d", "-S", "-aem", "NOBODY", *MOVE_IMAGES, "127.0.0.1", str(node.port)
+    )
+    assert "0xa801" in moved.stdout
+    assert "add it to [peers]" in moved.stdout

@@ -38,11 +38,11 @@ def pynetdicom(application: str, *arguments: str | Path) -> Result:
     return run_module("pynetdicom", application, *arguments)
 
 
-def dcmtk_storescp(folder: Path, *options: str) -> Server:
+def dcmtk_storescp(folder: Path, *options: str, port: int | None = None) -> Server:
     """DCMTK's storage SCP, writing what it receives, bit for bit, to `folder`/received."""
     received = folder / "received"
     received.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     command = [require("storescp", "dcmtk"), "-v", "+B", "-od", received, *options, str(port)]
     return Server(command, port, folder / "storescp.log", env=_IMPATIENT)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 
 import structlog
@@ -14,16 +15,20 @@ from isocenter.archive.archive import Archive
 from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
+    PATIENT_ROOT_MOVE,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
+    STUDY_ROOT_MOVE,
     VERIFICATION,
 )
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.services.acceptance import Acceptance
+from isocenter.services.destination import Address, Destinations
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
+from isocenter.services.move_scp import MoveProvider
 from isocenter.services.provider import ProvidedAssociation, Service
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_scp import RetrieveTerms
@@ -63,26 +68,6 @@ class Node:
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
         self._associations: set[ProvidedAssociation] = set()
         self._per_host: Counter[str] = Counter()
-        find = FindProvider(
-            ArchiveQueries(archive),
-            self._query_threads,
-            ae_title=config.node.ae_title,
-            limit=config.find.limit or 2**63 - 1,
-        )
-        get = GetProvider(self._retrieve_terms(archive))
-        services: dict[str, Service] = {
-            VERIFICATION: VerificationProvider(),
-            PATIENT_ROOT_FIND: find,
-            STUDY_ROOT_FIND: find,
-            PATIENT_ROOT_GET: get,
-            STUDY_ROOT_GET: get,
-        }
-        self._acceptance = Acceptance(
-            services,
-            StorageProvider(ArchiveSink(archive)),
-            unknown_sop_classes=config.storage.accept_unknown_sop_classes,
-        )
-        self.service_for = self._acceptance.service_for
         limits = config.limits
         self._limits = AssociationLimits(
             maximum_length=limits.maximum_pdu, association_pdu=limits.association_pdu
@@ -93,6 +78,30 @@ class Node:
             idle=limits.idle_timeout,
             release=limits.release_timeout,
         )
+        find = FindProvider(
+            ArchiveQueries(archive),
+            self._query_threads,
+            ae_title=config.node.ae_title,
+            limit=config.find.limit or 2**63 - 1,
+        )
+        terms = self._retrieve_terms(archive)
+        self._destinations = self._make_destinations()
+        get, move = GetProvider(terms), MoveProvider(terms, self._destinations)
+        services: dict[str, Service] = {
+            VERIFICATION: VerificationProvider(),
+            PATIENT_ROOT_FIND: find,
+            STUDY_ROOT_FIND: find,
+            PATIENT_ROOT_GET: get,
+            STUDY_ROOT_GET: get,
+            PATIENT_ROOT_MOVE: move,
+            STUDY_ROOT_MOVE: move,
+        }
+        self._acceptance = Acceptance(
+            services,
+            StorageProvider(ArchiveSink(archive)),
+            unknown_sop_classes=config.storage.accept_unknown_sop_classes,
+        )
+        self.service_for = self._acceptance.service_for
         self.on_ended: Callable[[], None] | None = None
 
     @property
@@ -169,6 +178,7 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        self._destinations.close()
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
 
@@ -179,6 +189,24 @@ class Node:
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,
+        )
+
+    def _make_destinations(self) -> Destinations:
+        """Where C-MOVE may send: the configured peers; of two with one AE title the first."""
+        config = self.config
+        addresses: dict[str, Address] = {}
+        for peer in config.peers.values():
+            address = Address(peer.ae_title, peer.host, peer.port)
+            addresses.setdefault(peer.ae_title, address)
+        return Destinations(
+            addresses,
+            config.node.ae_title,
+            self._receive_buffer,
+            self._limits,
+            replace(self._timeouts, association=config.retrieve.association_timeout),
+            config.retrieve.connect_timeout,
+            config.limits.write_timeout,
+            set(),
         )
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:

@@ -109,6 +109,9 @@ class RetrieveOperation:
 
     # What the subclass provides
 
+    def check(self) -> None:
+        """Before anything is looked up: raises Refused for what cannot be served at all."""
+
     async def open(self, selected: Selected) -> tuple[Outgoing, StoreContexts]:
         """The way to the receiver. Raises Refused, UpperLayerError."""
         raise NotImplementedError
@@ -169,6 +172,7 @@ class RetrieveOperation:
             )
 
     async def _retrieve(self) -> None:
+        self.check()
         selected = await self._select()
         counts = SubOperations(len(selected))
         broken = True
@@ -313,7 +317,7 @@ class RetrieveOperation:
         if counts is not None:
             log = log.bind(stored=counts.completed + counts.warning, failed=counts.failed)
         if code in (status.SUCCESS, status.CANCEL):
-            log.info("retrieve ended", why=why)
+            log.info("retrieve ended")
         else:
             log.warning("did not complete a retrieve", why=why)
 

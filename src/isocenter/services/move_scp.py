@@ -1,0 +1,101 @@
+"""C-MOVE (PS3.4 C.4.2), provider: instances go to a third node over an association of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isocenter.dictionary.sop_classes import PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE
+from isocenter.dimse import status
+from isocenter.dimse.messages import CMoveRQ, CMoveRSP, CStoreRQ
+from isocenter.dimse.status import Service
+from isocenter.services.provider import refuse
+from isocenter.services.retrieve_scp import Refused, RetrieveOperation, RetrieveTerms
+from isocenter.services.sub_operations import StoreContexts
+
+if TYPE_CHECKING:
+    from isocenter.dimse.message import Request
+    from isocenter.services.destination import Address, DestinationAssociation, Destinations
+    from isocenter.services.outgoing import Outgoing
+    from isocenter.services.provider import ProvidedAssociation
+    from isocenter.services.query_retrieve_scp import Model
+    from isocenter.services.sub_operations import Instance, Selected
+    from isocenter.upperlayer.contexts import AcceptedContext
+
+MODELS: dict[str, Model] = {PATIENT_ROOT_MOVE: "PATIENT", STUDY_ROOT_MOVE: "STUDY"}
+
+UNKNOWN_DESTINATION = "Unknown here: add it to [peers] in this node's configuration"
+
+
+class MoveProvider:
+    """C-MOVE SCP."""
+
+    def __init__(self, terms: RetrieveTerms, destinations: Destinations) -> None:
+        self._terms = terms
+        self._destinations = destinations
+
+    def begin(
+        self, association: ProvidedAssociation, context: AcceptedContext, request: Request
+    ) -> MoveOperation | None:
+        """Start a retrieve (PS3.7 9.1.4)."""
+        if not isinstance(request, CMoveRQ) or not request.has_data_set:
+            text = "Only C-MOVE with an identifier is provided on this presentation context"
+            refuse(association, context.context_id, request, status.UNRECOGNIZED_OPERATION, text)
+            return None
+        if request.affected_sop_class_uid != context.abstract_syntax:
+            text = "The SOP class is not the one of the presentation context"
+            refuse(association, context.context_id, request, status.SOP_CLASS_NOT_SUPPORTED, text)
+            return None
+        return MoveOperation(self._destinations, self._terms, association, context, request)
+
+
+class MoveOperation(RetrieveOperation):
+    """One C-MOVE."""
+
+    response_class = CMoveRSP
+    service = Service.MOVE
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        terms: RetrieveTerms,
+        association: ProvidedAssociation,
+        context: AcceptedContext,
+        request: CMoveRQ,
+    ) -> None:
+        super().__init__(terms, MODELS[context.abstract_syntax], association, context, request)
+        self._destinations = destinations
+        self._move_destination = request.move_destination
+        self._store_association: DestinationAssociation | None = None
+
+    def check(self) -> None:
+        """Raises Refused where the destination is not configured (A801)."""
+        self._address()
+
+    async def open(self, selected: Selected) -> tuple[Outgoing, StoreContexts]:
+        """Associate with the destination. Raises UpperLayerError."""
+        opened = await self._destinations.open(self._address(), selected.kinds)
+        self._store_association = opened
+        return opened.outgoing, StoreContexts(opened.contexts)
+
+    def store_request(self, instance: Instance, message_id: int) -> CStoreRQ:
+        """The C-STORE that carries an instance, with the originator of the move (PS3.7 9.1.1.1)."""
+        request = super().store_request(instance, message_id)
+        request.move_originator_application_entity_title = self.association.calling_ae_title
+        request.move_originator_message_id = self.request.message_id
+        return request
+
+    def close(self, *, broken: bool) -> None:
+        """Release the association with the destination, or break it off."""
+        association, self._store_association = self._store_association, None
+        if association is None:
+            return
+        if broken:
+            association.abort()
+        else:
+            association.release()
+
+    def _address(self) -> Address:
+        address = self._destinations.addresses.get(self._move_destination)
+        if address is None:
+            raise Refused(status.MOVE_DESTINATION_UNKNOWN, UNKNOWN_DESTINATION)
+        return address
