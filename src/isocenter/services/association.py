@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from isocenter.dimse.assembler import CommandReceived, MessageAssembler
+from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssembler
 from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP, Message, Response
 from isocenter.dimse.status import MISTYPED_ARGUMENT, RESOURCE_LIMITATION, Status
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from isocenter.services import query_retrieve_scu, verification_scu
+from isocenter.services import query_retrieve_scu, retrieve_scu, verification_scu
 from isocenter.services.errors import Interrupted, NoPresentationContext
 from isocenter.upperlayer.blocking import BlockingAssociation
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
@@ -27,13 +27,14 @@ from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.sending import Buffers
-from isocenter.upperlayer.user_information import UserInformation
+from isocenter.upperlayer.user_information import RoleSelection, UserInformation
 
 if TYPE_CHECKING:
     import ssl
 
     from isocenter.encoding.elements import Elements
     from isocenter.services.query_retrieve_scu import FindMatch
+    from isocenter.services.retrieve_scu import Receiver, RetrieveProgress
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -71,9 +72,11 @@ class Destination:
         contexts: Sequence[tuple[str, Sequence[str]]],
         *,
         give_up: threading.Event | None = None,
+        receiving: Collection[str] = (),
     ) -> ClientAssociation:
         """Establish an association that proposes (abstract syntax, transfer syntaxes) pairs.
 
+        For the SOP classes in `receiving` we take the SCP role, as C-GET needs (PS3.7 D.3.3.4).
         Raises the errors of `BlockingAssociation.connect`, and ValueError for more than 128
         contexts.
         """
@@ -90,6 +93,9 @@ class Destination:
                 maximum_length=self.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                role_selections=tuple(
+                    RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
+                ),
             ),
         )
         transport = BlockingAssociation.connect(
@@ -164,6 +170,30 @@ class ClientAssociation:
         """C-FIND (PS3.4 C.4.1); see `query_retrieve_scu.find`."""
         return query_retrieve_scu.find(self, model_uid, identifier, cancel_after=cancel_after)
 
+    def move(
+        self,
+        model_uid: str,
+        identifier: Elements,
+        destination: str,
+        *,
+        cancel_after: int | None = None,
+    ) -> Generator[RetrieveProgress, None, None]:
+        """C-MOVE (PS3.4 C.4.2) to the AE title `destination`; see `retrieve_scu.move`."""
+        return retrieve_scu.move(
+            self, model_uid, identifier, destination, cancel_after=cancel_after
+        )
+
+    def get(
+        self,
+        model_uid: str,
+        identifier: Elements,
+        receiver: Receiver,
+        *,
+        cancel_after: int | None = None,
+    ) -> Generator[RetrieveProgress, None, None]:
+        """C-GET (PS3.4 C.4.3) into `receiver`; see `retrieve_scu.get`."""
+        return retrieve_scu.get(self, model_uid, identifier, receiver, cancel_after=cancel_after)
+
     def store(
         self,
         sop_class_uid: str,
@@ -230,11 +260,18 @@ class ClientAssociation:
             raise
         return message, data_set
 
+    def receive_events(self) -> tuple[DimseEvent, ...]:
+        """What the next fragment completes; for messages that come in any order, and in pieces.
+
+        Raises the errors of `BlockingAssociation.receive`, and DimseError.
+        """
+        return self._assembler.feed(self._receive_fragment())
+
     def _receive_message(self) -> tuple[Message, bytes]:
         message: Message | None = None
         data_set = bytearray()
         while True:
-            for event in self._assembler.feed(self._receive_fragment()):
+            for event in self.receive_events():
                 if isinstance(event, CommandReceived):
                     message = event.message
                 elif len(data_set) + len(event.data) > MAX_DATA_SET_LENGTH:

@@ -62,4 +62,6 @@ class GetOperation(RetrieveOperation):
     def close(self, *, broken: bool) -> None:
         """An object that ended half-way, or has no answer, leaves the association in doubt."""
         if broken and not self.association.over:
+            why = self.lost or "the retrieve failed"
+            self.association.log.warning("aborted the association", why=why)
             self.association.abort()

@@ -105,7 +105,7 @@ class RetrieveOperation:
         self._task: asyncio.Task[None] | None = None
         self._pending_at = 0.0
         self._ahead: Ahead | None = None
-        self._lost = ""  # why nothing more can be sent
+        self.lost = ""  # why nothing more can be sent
 
     # What the subclass provides
 
@@ -180,7 +180,7 @@ class RetrieveOperation:
             await self._send_all(selected, counts)
             broken = False
         finally:
-            self.close(broken=broken or bool(self._lost))
+            self.close(broken=broken or bool(self.lost))
             if self._ahead is None:
                 selected.close()
             else:
@@ -213,18 +213,18 @@ class RetrieveOperation:
         try:
             outgoing, contexts = await self.open(selected)
         except UpperLayerError as error:
-            self._lost = str(error)
+            self.lost = str(error)
             outgoing, contexts = self.association.outgoing, StoreContexts(())
 
         def objection(instance: Instance) -> str:
-            return self._lost or contexts.objection(instance)
+            return self.lost or contexts.objection(instance)
 
         self._pending_at = asyncio.get_running_loop().time()
         self._ahead = Ahead(read_pieces(selected, objection), self.terms.threads)
         while not self._cancelled and (item := await self._ahead.take()) is not None:
             if isinstance(item, Unsent):
                 counts.fail(item.uids, item.why)
-            elif self._lost:
+            elif self.lost:
                 self._pass_over(item, counts)
             else:
                 await self._store(outgoing, contexts, item, counts)
@@ -235,7 +235,7 @@ class RetrieveOperation:
     def _pass_over(self, piece: Piece, counts: SubOperations) -> None:
         """What had been read already when the way was lost."""
         if piece.is_last:
-            counts.fail([piece.instance.sop_instance_uid], self._lost)
+            counts.fail([piece.instance.sop_instance_uid], self.lost)
 
     async def _store(
         self, outgoing: Outgoing, contexts: StoreContexts, first: Piece, counts: SubOperations
@@ -257,8 +257,8 @@ class RetrieveOperation:
         try:
             response = await outgoing.store(context_id, request, take, timeout=timeout)
         except (UpperLayerError, BrokenOff) as error:
-            self._lost = str(error)
-            counts.fail([instance.sop_instance_uid], self._lost)
+            self.lost = str(error)
+            counts.fail([instance.sop_instance_uid], self.lost)
             self.close(broken=True)
         else:
             comment = response.error_comment or ""
