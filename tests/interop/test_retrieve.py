@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import peers
 from tests.support.corpus import bundled, data_set_of
-from tests.support.node import Node, isocenter
+from tests.support.node import Node, isocenter, isocenter_json
 
 pytestmark = pytest.mark.interop
 
@@ -135,3 +135,74 @@ def test_an_unknown_destination_is_answered_with_advice(node: Node):
     )
     assert "0xa801" in moved.stdout
     assert "add it to [peers]" in moved.stdout
+
+
+def uids_key(*names: str) -> tuple[str, str]:
+    return "-k", "SOPInstanceUID=" + "\\".join(uid_of(name, "SOPInstanceUID") for name in names)
+
+
+def test_isocenter_gets_from_a_node(node: Node, tmp_path: Path):
+    got = isocenter("get", node.address, *uids_key(*FILES), "-od", tmp_path / "new")
+    assert got.returncode == 0, got.stdout
+    assert_received(tmp_path / "new", *FILES)
+    names = {f"{uid_of(name, 'SOPInstanceUID')}.dcm" for name in FILES}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == names
+
+
+def test_isocenter_moves_from_a_node(moving_node: Node, tmp_path: Path, free_port: int):
+    with peers.dcmtk_storescp(tmp_path, port=free_port):
+        outcome = isocenter_json(
+            "move", moving_node.address, *uids_key(*FILES), "--destination", "ARCHIVE"
+        )
+    assert (outcome["status"], outcome["completed"], outcome["failed"]) == ("0x0000", 4, 0)
+    assert_received(tmp_path / "received", *FILES)
+
+
+def test_isocenter_tells_why_a_move_was_refused(node: Node):
+    moved = isocenter("move", node.address, *uids_key(*FILES), "--destination", "NOBODY")
+    assert moved.returncode == 62
+    assert "A801H Refused: move destination unknown" in moved.stdout
+
+
+ARCHIVES = pytest.mark.parametrize(
+    ("start_archive", "ae_title"),
+    [(peers.dcmtk_dcmqrscp, "DCMQRSCP"), (peers.pynetdicom_qrscp, "QRSCP")],
+    ids=["dcmqrscp", "pynetdicom"],
+)
+STUDIES = ("CT_small.dcm",)  # pynetdicom's archive knows no lists of UIDs
+
+
+def studies_key(*names: str) -> tuple[str, str]:
+    return "-k", "StudyInstanceUID=" + "\\".join(uid_of(each, "StudyInstanceUID") for each in names)
+
+
+@ARCHIVES
+def test_isocenter_gets_from_a_foreign_archive(tmp_path: Path, start_archive, ae_title: str):
+    with start_archive(tmp_path) as server:
+        there = f"{ae_title}@{server.address}"
+        stored = isocenter("store", there, *map(bundled, STUDIES))
+        assert stored.returncode == 0, stored.stdout + server.log()
+        got = isocenter("get", there, *studies_key(*STUDIES), "-od", tmp_path / "got")
+        assert got.returncode == 0, got.stdout + server.log()
+    assert received_uids(tmp_path / "got") == {uid_of(name, "SOPInstanceUID") for name in STUDIES}
+
+
+@ARCHIVES
+def test_isocenter_has_a_foreign_archive_move_to_a_node(
+    tmp_path: Path, start_node, start_archive, ae_title: str
+):
+    receiver = start_node()
+    with start_archive(tmp_path, destination=("ISOCENTER", receiver.port)) as server:
+        there = f"{ae_title}@{server.address}"
+        stored = isocenter("store", there, *map(bundled, STUDIES))
+        assert stored.returncode == 0, stored.stdout + server.log()
+        moved = isocenter("move", there, *studies_key(*STUDIES))
+        assert moved.returncode == 0, moved.stdout + server.log()
+    found = isocenter_json("find", receiver.address, "-L", "STUDY", "-k", "StudyInstanceUID")
+    assert {match["0020000D"]["Value"][0] for match in found} == {
+        uid_of(name, "StudyInstanceUID") for name in STUDIES
+    }
+
+
+def received_uids(folder: Path) -> set[str]:
+    return {str(pydicom.dcmread(path).SOPInstanceUID) for path in folder.iterdir()}

@@ -47,23 +47,27 @@ def dcmtk_storescp(folder: Path, *options: str, port: int | None = None) -> Serv
     return Server(command, port, folder / "storescp.log", env=_IMPATIENT)
 
 
-def dcmtk_dcmqrscp(folder: Path, ae_title: str = "DCMQRSCP") -> Server:
-    """DCMTK's small archive (storage and query), empty, open to everyone."""
+def dcmtk_dcmqrscp(
+    folder: Path, ae_title: str = "DCMQRSCP", destination: tuple[str, int] | None = None
+) -> Server:
+    """DCMTK's small archive, empty, open to everyone; it may move to `destination` (AE, port)."""
     program = require("dcmqrscp", "dcmtk")
     database = folder / "database"
     database.mkdir(parents=True, exist_ok=True)
     port = free_port()
     config = folder / "dcmqrscp.cfg"
+    title, there = destination or ("", 0)
+    host = f"there = ({title}, 127.0.0.1, {there})\n" if destination else ""
     config.write_text(
         f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\n"
-        "HostTable BEGIN\nHostTable END\nVendorTable BEGIN\nVendorTable END\n"
+        f"HostTable BEGIN\n{host}HostTable END\nVendorTable BEGIN\nVendorTable END\n"
         f"AETable BEGIN\n{ae_title} {database} RW (200, 1024mb) ANY\nAETable END\n"
     )
     return Server([program, "-v", "-c", config], port, folder / "dcmqrscp.log")
 
 
-def pynetdicom_qrscp(folder: Path) -> Server:
-    """pynetdicom's small archive (storage and query), empty."""
+def pynetdicom_qrscp(folder: Path, destination: tuple[str, int] | None = None) -> Server:
+    """pynetdicom's small archive, empty; it may move to `destination` (AE title, port)."""
     pytest.importorskip("pynetdicom")
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -73,5 +77,9 @@ def pynetdicom_qrscp(folder: Path) -> Server:
         "dimse_timeout: 30\nnetwork_timeout: 30\nbind_address: 127.0.0.1\n"
         f"instance_location: {folder / 'instances'}\ndatabase_location: {folder / 'index.sqlite'}\n"
     )
+    if destination is not None:
+        title, there = destination
+        with config.open("a") as more:
+            more.write(f"\n[{title}]\nae_title: {title}\naddress: 127.0.0.1\nport: {there}\n")
     command = [sys.executable, "-m", "pynetdicom", "qrscp", "-v", "-c", config]
     return Server(command, port, folder / "qrscp.log")

@@ -33,6 +33,8 @@ COMMANDS: dict[str, LazyCommand] = {
     "echo": LazyCommand("echo", "Check that a DICOM node answers (C-ECHO)."),
     "store": LazyCommand("store", "Send files and directories to a node (C-STORE)."),
     "find": LazyCommand("find", "Ask a node for patients, studies, series, images (C-FIND)."),
+    "get": LazyCommand("get", "Retrieve objects into files (C-GET)."),
+    "move": LazyCommand("move", "Have a node send objects to another one (C-MOVE)."),
     "import": LazyCommand("import_", "Take files and directories into the local archive."),
     "reindex": LazyCommand("reindex", "Rebuild the index from the packs alone."),
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),
