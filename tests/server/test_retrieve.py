@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydicom.dataset import Dataset
@@ -17,9 +18,13 @@ from pynetdicom.sop_class import (
     Verification,
 )
 
+from isocenter.dictionary.sop_classes import STUDY_ROOT_GET
+from isocenter.dimse.messages import CEchoRQ, CEchoRSP
+from isocenter.encoding.elements import RawElement
 from isocenter.services.association import Destination
+from isocenter.upperlayer.errors import UpperLayerError
 from tests.server.support_instances import CT, PATIENT, Instance, instance
-from tests.server.support_nodes import configured, eventually, log_lines
+from tests.server.support_nodes import configured, eventually, log_lines, memory
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support.node import Node
 
@@ -197,33 +202,129 @@ def test_a_wrong_identifier_is_refused(start, identifier, offending):
     assert (final.Status, final.OffendingElement) == (0xA900, offending)
 
 
+class Leaving:
+    """A receiver that breaks off with the first object, or never answers it."""
+
+    def __init__(self, reaction: Callable[[], None]) -> None:
+        self._reaction = reaction
+
+    def begin(self, request, context):
+        self._reaction()
+        return 0
+
+
+def leave() -> None:
+    raise UpperLayerError("The test has seen enough.")
+
+
 def test_who_leaves_in_the_middle_disturbs_nobody(start):
     node = start()
     with requesting(node) as other:
-
-        def leave(event) -> int:
-            event.assoc.abort()
-            return 0
-
-        with requesting(node, on_store=leave) as association:
-            get(association)
+        for _ in range(3):
+            with pytest.raises(UpperLayerError, match="seen enough"):
+                own_get(node, Leaving(leave))
         *_, (final, _) = get(other)
-        assert counters(final) == (None, COUNT, 0, 0)
+    assert counters(final) == (None, COUNT, 0, 0)
 
 
 def test_a_requestor_that_answers_no_object_is_left(start):
     node = start()
-    stopped = threading.Event()
-    try:
-        with requesting(node, on_store=lambda event: stopped.wait(20) and 0) as association:
-            get_thread = threading.Thread(target=get, args=(association,))
-            get_thread.start()
-            eventually(
-                lambda: log_lines(node, "did not answer a C-STORE") or association.is_aborted
-            )
-    finally:
-        stopped.set()
-        get_thread.join()
+
+    def wait_until_left() -> None:
+        eventually(lambda: log_lines(node, "aborted the association", "did not answer a C-STORE"))
+
+    with pytest.raises(UpperLayerError):
+        own_get(node, Leaving(wait_until_left))
+
+
+def test_other_messages_wait_for_an_object_in_pieces(start):
+    """Echoes are asked for all the time while objects of several pieces come: none gets between."""
+    node = start()
+    fill(node, *(instance(f"1.2.3.5.{n}", study="5.5", pixels=5_000_000) for n in range(3)))
+    echo = "1.2.840.10008.1.1"
+    with own_association(node, (echo, ["1.2.840.10008.1.2"])) as association:
+
+        class Echoing:
+            received: ClassVar[list[int]] = []
+
+            def begin(self, request, context):
+                self.size = 0
+                return self
+
+            def write(self, fragment: memoryview) -> None:
+                self.size += len(fragment)
+
+            def finish(self) -> int:
+                self.received.append(self.size)
+                return 0
+
+            def abort(self) -> None:
+                pass
+
+        request = CEchoRQ(message_id=900, affected_sop_class_uid=echo)
+        answered = []
+        receive = association.receive_events
+
+        def receive_events():
+            if len(answered) < 20 and len(Echoing.received) < 3 and not request_out:
+                request_out.append(
+                    association.send(association.context_for(echo).context_id, request)
+                )
+            events = receive()
+            echoed = [e for e in events if isinstance(getattr(e, "message", None), CEchoRSP)]
+            if echoed:
+                answered.extend(echoed)
+                request_out.clear()
+            return tuple(e for e in events if e not in echoed)
+
+        request_out: list = []
+        association.receive_events = receive_events
+        identifier = {0x00080052: RawElement("CS", b"STUDY"), 0x0020000D: RawElement("UI", b"5.5")}
+        *_, last = association.get(STUDY_ROOT_GET, identifier, Echoing())
+    assert last.status.is_success
+    assert [size > 5_000_000 for size in Echoing.received] == [True] * 3
+    assert answered
+
+
+def test_a_large_object_takes_little_memory(start):
+    node = start()
+    size = 200 * 1024 * 1024
+    fill(node, instance("1.2.3.6.1", study="6.6", pixels=size))
+    before = memory(node)
+    peaks = []
+
+    class Slow:
+        def begin(self, request, context):
+            return self
+
+        def write(self, fragment: memoryview) -> None:
+            if len(peaks) < 50:
+                peaks.append(memory(node))
+
+        def finish(self) -> int:
+            return 0
+
+        def abort(self) -> None:
+            pass
+
+    own_get(node, Slow(), "6.6")
+    assert max(peaks) - before < 40 * 1024 * 1024
+
+
+def own_association(node: Node, *more):
+    """An association of ours for C-GET of CT images."""
+    contexts = [(STUDY_ROOT_GET, ["1.2.840.10008.1.2.1"]), (CT, ["1.2.840.10008.1.2.1"]), *more]
+    return Destination("127.0.0.1", node.port).connect(contexts, receiving=[CT])
+
+
+def own_get(node: Node, receiver, study: str = STUDY) -> None:
+    identifier = {
+        0x00080052: RawElement("CS", b"STUDY"),
+        0x0020000D: RawElement("UI", study.encode()),
+    }
+    with own_association(node) as association:
+        *_, last = association.get(STUDY_ROOT_GET, identifier, receiver)
+        assert last.status.is_success
 
 
 def test_moved_objects_tell_who_moved_them(start):
@@ -314,15 +415,30 @@ def test_a_destination_that_aborts_half_way(start):
     assert failed_uids(identifier) == uids(3, 4)
 
 
-def test_a_move_to_oneself_ends(start_node, tmp_path: Path, free_port: int):
-    """The node stores what it has already, and says so."""
-    config = configured(tmp_path, settings(free_port) + f"[listen]\nport = {free_port}\n")
-    node = start_node(None, *config)
-    fill(node, *(instance(f"1.2.3.4.{number}") for number in range(COUNT)))
-    # `start_node` chose another port; a second listener would be needed to hear itself.
+def test_a_move_to_oneself_ends(start, free_port: int, monkeypatch: pytest.MonkeyPatch):
+    """The node sends to itself what it has already, and takes it for the duplicates they are."""
+    monkeypatch.setattr("tests.support.node.free_port", lambda: free_port)
+    node = start(free_port)
     with requesting(node) as association:
         *_, (final, _) = move(association)
-    assert final.Status == 0xA702
+    assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
+
+
+def test_reports_come_while_one_object_takes_long(start):
+    """With an interval, whoever waits hears of a move though its first object is not through."""
+    enough = threading.Event()
+    with scp(on_store=lambda event: 0 if enough.wait(20) else 0xC000) as there:
+        node = start(there.port, pending_interval=0.05, response_timeout=20)
+        with requesting(node) as association:
+            responses = association.send_c_move(
+                wanted(), "DEST", StudyRootQueryRetrieveInformationModelMove
+            )
+            for _ in range(3):
+                status, _ = next(responses)
+                assert (status.Status, counters(status)) == (0xFF00, (COUNT, 0, 0, 0))
+            enough.set()
+            *_, (final, _) = responses
+    assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
 
 
 def test_no_patient_is_named_in_the_log(start, free_port: int):

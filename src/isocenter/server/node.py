@@ -31,7 +31,7 @@ from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
 from isocenter.services.provider import ProvidedAssociation, Service
 from isocenter.services.query_retrieve_scp import FindProvider
-from isocenter.services.retrieve_scp import RetrieveTerms
+from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol

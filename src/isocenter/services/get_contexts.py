@@ -30,9 +30,16 @@ _OFTEN_COMPRESSED = tuple(
     _ROOT + number for number in ("1", "1.1", "2", "4", "6.1", "3.1", "7", "12.1")
 )
 # Rare enough to be left out where not all fit: ophthalmic measurements, lens and implant data,
-# procedure logs of simulators, security scanners and the like.
-_RARE = tuple(_ROOT + number for number in ("68.", "78.", "79.", "80", "81.", "82.", "131", "200."))
-_RARE += tuple(_ROOT + number for number in ("201.", "501.", "601.", "9.8", "9.100", "11."))
+# presentation states, the radiation records and plans of single techniques and the like.
+_RARE = tuple(
+    _ROOT + number
+    for number in (
+        *("9.5.", "9.6.", "9.7.", "9.8", "9.100", "11.", "14.", "68.", "77.1.5.", "78.", "79."),
+        *("80", "81.", "82.", "88.68", "88.69", "88.7", "91.", "131", "200.", "201.", "501."),
+        *(f"481.{number}" for number in range(10, 26)),
+        "601.",
+    )
+)
 
 Context = tuple[str, Sequence[str]]
 

@@ -9,7 +9,8 @@ from isocenter.dimse import status
 from isocenter.dimse.messages import CGetRQ, CGetRSP
 from isocenter.dimse.status import Service
 from isocenter.services.provider import refuse
-from isocenter.services.retrieve_scp import RetrieveOperation, RetrieveTerms
+from isocenter.services.retrieve_scp import RetrieveOperation
+from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.sub_operations import StoreContexts
 
 if TYPE_CHECKING:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
-from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_syntax
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse import status
 from isocenter.dimse.messages import CGetRQ, CGetRSP, CMoveRQ, CMoveRSP, CStoreRQ
 from isocenter.dimse.status import Service
-from isocenter.encoding.elements import RawElement, decode_elements, encode_elements
+from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.errors import IsocenterError
 from isocenter.services.outgoing import Outgoing
@@ -28,6 +26,12 @@ from isocenter.services.query_retrieve_scp import (
     InvalidIdentifier,
     Model,
     identifier_texts,
+)
+from isocenter.services.retrieve_terms import (
+    BrokenOff,
+    Refused,
+    RetrieveTerms,
+    encode_failed_list,
 )
 from isocenter.services.sub_operations import (
     Ahead,
@@ -42,42 +46,7 @@ from isocenter.services.sub_operations import (
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.errors import UpperLayerError
 
-FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
-
 RetrieveRQ = CGetRQ | CMoveRQ
-
-
-class InstanceSource(Protocol):
-    """Where retrieved instances come from."""
-
-    def select(self, model: Model, level: str, keys: Mapping[int, str]) -> Selected:
-        """The instances that an identifier names. Raises InvalidIdentifier, IsocenterError."""
-
-
-@dataclass(frozen=True, slots=True)
-class RetrieveTerms:
-    """How a node retrieves: `pending_interval` and `response_timeout` are in seconds.
-
-    With an interval of 0 a pending response follows each sub-operation.
-    """
-
-    source: InstanceSource
-    threads: Executor
-    pending_interval: float
-    response_timeout: float
-
-
-class Refused(Exception):
-    """The retrieve ends with this status before anything is sent."""
-
-    def __init__(self, code: int, comment: str, offending_tag: int | None = None) -> None:
-        super().__init__(comment)
-        self.code = code
-        self.offending_tag = offending_tag
-
-
-class BrokenOff(Exception):
-    """An object ended half-way, so that the association that carries it cannot go on."""
 
 
 class RetrieveOperation:
@@ -103,7 +72,7 @@ class RetrieveOperation:
         self._identifier = bytearray()
         self._cancelled = False
         self._task: asyncio.Task[None] | None = None
-        self._pending_at = 0.0
+        self._beat: asyncio.TimerHandle | None = None
         self._ahead: Ahead | None = None
         self.lost = ""  # why nothing more can be sent
 
@@ -176,10 +145,13 @@ class RetrieveOperation:
         selected = await self._select()
         counts = SubOperations(len(selected))
         broken = True
+        self._tell_regularly(counts)
         try:
             await self._send_all(selected, counts)
             broken = False
         finally:
+            if self._beat is not None:
+                self._beat.cancel()
             self.close(broken=broken or bool(self.lost))
             if self._ahead is None:
                 selected.close()
@@ -219,7 +191,6 @@ class RetrieveOperation:
         def objection(instance: Instance) -> str:
             return self.lost or contexts.objection(instance)
 
-        self._pending_at = asyncio.get_running_loop().time()
         self._ahead = Ahead(read_pieces(selected, objection), self.terms.threads)
         while not self._cancelled and (item := await self._ahead.take()) is not None:
             if isinstance(item, Unsent):
@@ -228,7 +199,8 @@ class RetrieveOperation:
                 self._pass_over(item, counts)
             else:
                 await self._store(outgoing, contexts, item, counts)
-            self._tell_progress(counts)
+            if not self.terms.pending_interval:
+                self._tell_progress(counts)
         if not self._cancelled:
             counts.lose()
 
@@ -264,10 +236,18 @@ class RetrieveOperation:
             comment = response.error_comment or ""
             counts.judge(instance.sop_instance_uid, response.status, comment)
 
+    def _tell_regularly(self, counts: SubOperations) -> None:
+        """Also while a large object is under way, lest whoever waits loses patience."""
+        if interval := self.terms.pending_interval:
+
+            def tell() -> None:
+                self._tell_progress(counts)
+                self._tell_regularly(counts)
+
+            self._beat = asyncio.get_running_loop().call_later(interval, tell)
+
     def _tell_progress(self, counts: SubOperations) -> None:
-        now = asyncio.get_running_loop().time()
-        if counts.remaining and now - self._pending_at >= self.terms.pending_interval:
-            self._pending_at = now
+        if counts.remaining and not self.association.outgoing.streaming:
             self._respond(status.PENDING, counts.counters(with_remaining=True))
 
     def _final_status(self, counts: SubOperations) -> int:
@@ -320,11 +300,3 @@ class RetrieveOperation:
             log.info("retrieve ended")
         else:
             log.warning("did not complete a retrieve", why=why)
-
-
-def encode_failed_list(uids: list[str], syntax: TransferSyntax) -> bytes | None:
-    """The identifier with Failed SOP Instance UID List (PS3.4 C.4.2.1.4.2); None without any."""
-    if not uids:
-        return None
-    value = "\\".join(uids).encode("ascii", "replace")
-    return encode_elements({FAILED_SOP_INSTANCE_UID_LIST: RawElement("UI", value)}, syntax)
