@@ -159,7 +159,8 @@ class Ahead:
 
     def close(self, finally_: Callable[[], None]) -> None:
         """Stop, then call `finally_`, both on a thread."""
-        self._next.cancel()
+        if not self._next.cancel():
+            self._next.exception()  # nobody else will look at it
         with suppress(RuntimeError):  # at the node's stop nothing is left to be closed for
             self._threads.submit(self._close, finally_)
 
