@@ -19,11 +19,11 @@ from pynetdicom.sop_class import (
 )
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_GET
-from isocenter.dimse.messages import CEchoRQ, CEchoRSP
+from isocenter.dimse.messages import CCancelRQ, CEchoRQ, CEchoRSP
 from isocenter.encoding.elements import RawElement
 from isocenter.services.association import Destination
 from isocenter.upperlayer.errors import UpperLayerError
-from tests.server.support_instances import CT, PATIENT, Instance, instance
+from tests.server.support_instances import CT, PATIENT, Instance, instance, packs
 from tests.server.support_nodes import configured, eventually, log_lines, memory
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support.node import Node
@@ -422,6 +422,75 @@ def test_a_move_to_oneself_ends(start, free_port: int, monkeypatch: pytest.Monke
     with requesting(node) as association:
         *_, (final, _) = move(association)
     assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
+
+
+def test_a_move_is_cancelled_within_one_object(start):
+    model = StudyRootQueryRetrieveInformationModelMove
+    reached, cancelled = threading.Event(), threading.Event()
+
+    def store(event) -> int:
+        if event.request.AffectedSOPInstanceUID == "1.2.3.4.1":
+            reached.set()
+            cancelled.wait(20)
+        return 0
+
+    with scp(on_store=store) as there:
+        node = start(there.port, response_timeout=20)
+        with requesting(node) as association:
+            responses = association.send_c_move(wanted(), "DEST", model, msg_id=7)
+            next(responses)
+            assert reached.wait(20)
+            context_id = association._get_valid_context(model, "", "scu").context_id
+            association.send_c_cancel(7, context_id)
+            eventually_echo(node)
+            cancelled.set()
+            *_, (final, _) = responses
+    remaining, completed, failed, _ = counters(final)
+    assert (final.Status, failed, remaining + completed) == (0xFE00, 0, COUNT)
+    assert completed in (2, 3)
+
+
+def test_a_flood_of_cancels_disturbs_nobody(start):
+    node = start()
+    echo = "1.2.840.10008.1.1"
+    with own_association(node, (echo, ["1.2.840.10008.1.2"])) as association:
+        context = association.context_for(STUDY_ROOT_GET)
+        for number in range(5000):
+            cancel = CCancelRQ(message_id_being_responded_to=number)
+            association.send(context.context_id, cancel)
+        assert association.echo().is_success
+    own_get(node, Leaving(lambda: None))
+
+
+def test_a_damaged_pack_fails_what_it_held(start):
+    node = start()
+    fill(node, instance("1.2.3.8.1", study="8.8"))
+    (pack,) = [path for path in packs(node.data) if path.parent.name == "8.8"]
+    with pack.open("r+b") as file:
+        file.truncate(600)
+    with requesting(node) as association:
+        *_, (final, identifier) = get(association, wanted("8.8"))
+        assert association.send_c_echo().Status == 0
+    assert (final.Status, counters(final)) == (0xA702, (None, 0, 1, 0))
+    assert failed_uids(identifier) == {"1.2.3.8.1"}
+    assert final.ErrorComment.startswith("Not readable")
+    node.stop(trouble_expected=True)
+
+
+def test_any_worker_sends_what_another_one_stored(start_node, tmp_path: Path):
+    node = start_node(None, *configured(tmp_path, "[workers]\ncount = 2\n"))
+    fill(node, *(instance(f"1.2.3.4.{number}") for number in range(COUNT)))
+    with requesting(node) as one, requesting(node) as other:
+        for association in (one, other):
+            *_, (final, _) = get(association)
+            assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
+
+
+def eventually_echo(node: Node) -> None:
+    """Another association is served meanwhile."""
+    echo = "1.2.840.10008.1.1"
+    with own_association(node, (echo, ["1.2.840.10008.1.2"])) as association:
+        assert association.echo().is_success
 
 
 def test_reports_come_while_one_object_takes_long(start):

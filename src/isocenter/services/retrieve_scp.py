@@ -195,19 +195,14 @@ class RetrieveOperation:
         while not self._cancelled and (item := await self._ahead.take()) is not None:
             if isinstance(item, Unsent):
                 counts.fail(item.uids, item.why)
-            elif self.lost:
-                self._pass_over(item, counts)
+            elif self.lost:  # read already when the way was lost
+                counts.fail([item.instance.sop_instance_uid] if item.is_last else [], self.lost)
             else:
                 await self._store(outgoing, contexts, item, counts)
             if not self.terms.pending_interval:
                 self._tell_progress(counts)
         if not self._cancelled:
             counts.lose()
-
-    def _pass_over(self, piece: Piece, counts: SubOperations) -> None:
-        """What had been read already when the way was lost."""
-        if piece.is_last:
-            counts.fail([piece.instance.sop_instance_uid], self.lost)
 
     async def _store(
         self, outgoing: Outgoing, contexts: StoreContexts, first: Piece, counts: SubOperations
