@@ -415,6 +415,27 @@ def test_a_destination_that_aborts_half_way(start):
     assert failed_uids(identifier) == uids(3, 4)
 
 
+def test_a_connection_lost_inside_an_object_is_one_failure(start):
+    received = []
+
+    def cut(event) -> None:
+        received.append(len(event.data))
+        if sum(received) > 4_000_000:
+            event.assoc.dul.socket.close()
+
+    def configure(ae: AE) -> None:
+        ae.maximum_pdu_size = 0
+
+    with scp(configure=configure, on_data=cut) as there:
+        node = start(there.port)
+        fill(node, *(instance(f"1.2.3.9.{n}", study="9.9", pixels=9_000_000) for n in range(3)))
+        with requesting(node) as association:
+            model = StudyRootQueryRetrieveInformationModelMove
+            *_, (final, identifier) = association.send_c_move(wanted("9.9"), "DEST", model)
+    assert (final.Status, counters(final)) == (0xA702, (None, 0, 3, 0))
+    assert failed_uids(identifier) == {f"1.2.3.9.{number}" for number in range(3)}
+
+
 def test_a_move_to_oneself_ends(start, free_port: int, monkeypatch: pytest.MonkeyPatch):
     """The node sends to itself what it has already, and takes it for the duplicates they are."""
     monkeypatch.setattr("tests.support.node.free_port", lambda: free_port)

@@ -196,7 +196,8 @@ class RetrieveOperation:
             if isinstance(item, Unsent):
                 counts.fail(item.uids, item.why)
             elif self.lost:  # read already when the way was lost
-                counts.fail([item.instance.sop_instance_uid] if item.is_last else [], self.lost)
+                if not item.start:
+                    counts.fail([item.instance.sop_instance_uid], self.lost)
             else:
                 await self._store(outgoing, contexts, item, counts)
             if not self.terms.pending_interval:

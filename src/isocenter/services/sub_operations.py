@@ -119,14 +119,16 @@ def read_pieces(
             unsent = unsent if unsent.uids else Unsent([], why)
             unsent.uids.append(instance.sop_instance_uid)
         else:
-            yield from _pieces_of(selected, instance)
+            yield from _pieces_of(selected, instance, objection)
     if unsent.uids:
         yield unsent
 
 
-def _pieces_of(selected: Selected, instance: Instance) -> Iterator[Piece | Unsent]:
+def _pieces_of(
+    selected: Selected, instance: Instance, objection: Callable[[Instance], str]
+) -> Iterator[Piece | Unsent]:
     start, length = 0, instance.dataset_length
-    while True:
+    while not (start and objection(instance)):  # the way may be lost in the middle
         size = min(PIECE, length - start)
         try:
             data = selected.read(instance, start, size)

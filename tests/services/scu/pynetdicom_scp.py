@@ -27,6 +27,7 @@ def scp(
     on_store: Handler | None = None,
     on_find: Handler | None = None,
     on_echo: Handler | None = None,
+    on_data: Handler | None = None,
     configure: Callable[[AE], object] | None = None,
 ) -> Iterator[Destination]:
     """A listening SCP with the given handlers; yields where it is."""
@@ -44,6 +45,7 @@ def scp(
             (evt.EVT_C_STORE, on_store),
             (evt.EVT_C_FIND, on_find),
             (evt.EVT_C_ECHO, on_echo),
+            (evt.EVT_DATA_RECV, on_data),
         )
         if handler is not None
     ]
