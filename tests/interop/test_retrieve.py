@@ -114,10 +114,11 @@ def test_movescu_moves_to_itself(moving_node: Node, tmp_path: Path, free_port: i
     own = tmp_path / "own"
     own.mkdir()
     moved = peers.dcmtk(
-        "movescu", "-v", "-S", "+B", "-od", own, "-aem", "ARCHIVE",
+        "movescu", "-v", "-S", "-od", own, "-aem", "ARCHIVE",
         "+P", str(free_port), *MOVE_IMAGES, "127.0.0.1", str(moving_node.port),
     )  # fmt: skip
     assert moved.returncode == 0, moved.stdout
+    assert len(list(own.iterdir())) == len(FILES)
 
 
 def test_pynetdicom_moves(moving_node: Node, tmp_path: Path, free_port: int):
