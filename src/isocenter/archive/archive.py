@@ -28,6 +28,9 @@ from isocenter.errors import IsocenterError
 
 SEALERS = 8
 
+INDEX_SECONDS = 5.0
+"""How long sealing waits for the index, which on a full disk does not answer."""
+
 # A spooled instance passes from the ingest thread to the janitor and back this often at most.
 _SLOW_LANE_TURNS = 4
 
@@ -122,7 +125,8 @@ class Archive:
             self.ingest.settle(pack)
         sealed = [pack for pack in self._sealers.map(self._close_pack, packs) if pack is not None]
         try:
-            self.index.seal_packs([(p.path, p.end + len(END_OF_ARCHIVE)) for p in sealed])
+            lengths = [(pack.path, pack.end + len(END_OF_ARCHIVE)) for pack in sealed]
+            self.index.seal_packs(lengths, INDEX_SECONDS)
         except IsocenterError as error:
             log.error("the index could not note that packs are sealed", error=str(error))
             return  # the markers stay, so the next start reads the packs again
@@ -140,8 +144,11 @@ class Archive:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError."""
+def locked(folder: Path) -> Iterator[int]:
+    """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError.
+
+    The lock lasts until every copy of the file descriptor that it yields is closed.
+    """
     fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         try:
@@ -150,6 +157,6 @@ def locked(folder: Path) -> Iterator[None]:
             raise ArchiveInUse(
                 f"Another process has the archive in {folder} open for writing; stop it first."
             ) from None
-        yield
+        yield fd
     finally:
         os.close(fd)

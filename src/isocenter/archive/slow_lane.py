@@ -27,6 +27,9 @@ from isocenter.encoding.errors import EncodingError
 
 DuplicatePolicy = Literal["quarantine", "reject"]
 
+INDEX_SECONDS = 5.0
+"""How long a sender waits for the index, which on a full disk does not answer."""
+
 CONFLICT_REASON = "Another object is stored under this SOP Instance UID."
 
 log = structlog.get_logger(__name__)
@@ -116,13 +119,13 @@ class SlowLane:
                 _drop(instance, spool, Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
                 return
             kept = self._quarantine.keep_spool(spool, CONFLICT_REASON)
-            self._index.record_quarantine(kept)
+            self._index.record_quarantine(kept, INDEX_SECONDS)
             log.warning("quarantined an object", path=kept.path, reason=kept.reason)
             instance.on_outcome(Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
 
     def _quarantine_record(self, entry: IndexEntry, reason: str) -> None:
         kept = self._quarantine.keep_record(self._packs.root / entry.pack, entry, reason)
-        self._index.record_quarantine(kept)
+        self._index.record_quarantine(kept, INDEX_SECONDS)
         log.warning("quarantined an object", path=kept.path, reason=kept.reason)
 
 

@@ -17,7 +17,7 @@ from isocenter.upperlayer.events import Event
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.reasons import AbortSource
-from isocenter.upperlayer.state_machine import State
+from isocenter.upperlayer.state_machine import SENDING_STATES, State
 
 RECEIVE_BUFFER_SIZE = 256 * 1024
 HIGH_WATER = 256 * 1024
@@ -149,6 +149,8 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self, context_id: int, command: bytes, data: bytes | Sequence[memoryview] | None = None
     ) -> None:
         """Queue one message; `flush` writes it. Outside `handle`, call `flush` afterwards."""
+        if self.core.state not in SENDING_STATES:
+            return  # aborted meanwhile by us, of which a user that still works was not told
         now = self._loop.time()
         self.core.send_data(context_id, True, command, now)
         if data is not None:
