@@ -24,6 +24,8 @@ HIGH_WATER = 256 * 1024
 WRITE_TIMEOUT = 30.0
 """Seconds without progress after which a peer that takes none of our bytes is dropped."""
 
+_PATIENCE = 1.0
+
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -230,7 +232,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer = None
         now = self._loop.time()
         deadline = self.core.deadline
-        if deadline is not None and deadline <= now:
+        if self._held_back:  # a peer that we keep waiting is not late
+            self._timer = self._loop.call_later(_PATIENCE, self._expire)
+        elif deadline is not None and deadline <= now:
             self._dispatch(self.core.expire(now))
         else:
             self._arm()
