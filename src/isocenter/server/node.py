@@ -77,7 +77,6 @@ class Node:
             artim=limits.artim_timeout,
             pdu=limits.pdu_timeout,
             idle=limits.idle_timeout,
-            release=limits.release_timeout,
         )
         self.on_ended: Callable[[], None] | None = None
 
@@ -154,6 +153,7 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:

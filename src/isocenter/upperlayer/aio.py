@@ -232,7 +232,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer = None
         now = self._loop.time()
         deadline = self.core.deadline
-        if self._held_back:  # a peer that we keep waiting is not late
+        if self._held_back and self.core.state is State.Sta6:  # whom we keep waiting is not late
             self._timer = self._loop.call_later(_PATIENCE, self._expire)
         elif deadline is not None and deadline <= now:
             self._dispatch(self.core.expire(now))
