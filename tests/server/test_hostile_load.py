@@ -86,6 +86,18 @@ def test_a_hundred_half_sent_pdus_keep_nobody_waiting(node: Node):
     eventually(lambda: node.log().count("without releasing the association") >= 50)
 
 
+def test_more_half_sent_objects_than_there_is_memory_for_keep_nobody_waiting(node: Node):
+    whole = instance("1.2.3.7.2", pixels=2 * 1024 * 1024)
+    with ExitStack() as stack:
+        for number in range(130):
+            peer = stack.enter_context(Peer.associated(node.port, STORE))
+            half = instance(f"1.2.3.7.{1000 + number}")
+            peer.begin_store(half, context_id=1)
+            peer.send(p_data(1, 0, half.data_set[:800]))
+        patient_echo(node.port)
+        assert store_all(node.port, [whole]) == [0]
+
+
 def test_two_hundred_silent_connections_keep_nobody_waiting(node: Node):
     with ExitStack() as stack:
         for _ in range(200):
