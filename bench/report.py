@@ -24,9 +24,11 @@ _RATIOS = (
     ("isocenter-os", "dcmtk"),
     ("isocenter-os", "pynetdicom"),
     ("isocenter-os", "orthanc-off"),
+    ("isocenter-os-2", "dcmtk-best"),
     ("isocenter-group", "dcmtk-best"),
     ("isocenter-group", "orthanc-on"),
     ("isocenter-group", "isocenter-os"),
+    ("isocenter-group-2", "orthanc-on"),
 )
 
 

@@ -105,10 +105,11 @@ def _free_port() -> int:
 ISOCENTER = str(Path(sys.executable).with_name("isocenter"))
 
 
-def _isocenter(durability: str) -> Callable[[int, Path], list[str]]:
+def _isocenter(durability: str, workers: int = 1) -> Callable[[int, Path], list[str]]:
     def command(port: int, data: Path) -> list[str]:
         where = ["--port", str(port), "--data", str(data)]
-        return [ISOCENTER, "serve", *where, "--durability", durability]
+        how = ["--durability", durability, "--workers", str(workers)]
+        return [ISOCENTER, "serve", *where, *how]
 
     return command
 
@@ -157,6 +158,8 @@ _NODELAY = {"TCP_NODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
 SERVERS = (
     Server("isocenter-os", "Isocenter, `os`", _isocenter("os"), ISOCENTER),
     Server("isocenter-group", "Isocenter, `group`", _isocenter("group"), ISOCENTER),
+    Server("isocenter-os-2", "Isocenter, `os`, 2 workers", _isocenter("os", 2), ISOCENTER),
+    Server("isocenter-group-2", "Isocenter, `group`, 2 workers", _isocenter("group", 2), ISOCENTER),
     Server("dcmtk", "DCMTK storescp, defaults", _storescp, "storescp", slow=True),
     Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", _NODELAY),
     Server("pynetdicom", "pynetdicom storescp", _pynetdicom, sys.executable, slow=True),

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from isocenter.cli.banner import start_banner
 from isocenter.server.config import Config
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell finds `isocenter`, as after an installation."""
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/isocenter")
 
 
 def test_the_banner_of_the_first_five_minutes(place: Path) -> None:
@@ -41,3 +49,13 @@ def test_the_commands_to_try_call_a_node_that_minds_its_name() -> None:
     node = {"ae_title": "MY NODE", "check_called_ae": "always"}
     banner = start_banner(Config.model_validate({"node": node}))
     assert "isocenter echo 'MY NODE@localhost'" in banner
+
+
+def test_the_commands_to_try_name_the_program_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("sys.argv", [".venv/bin/isocenter", "serve"])
+    assert "  .venv/bin/isocenter echo localhost\n" in start_banner(Config())
+    monkeypatch.setattr("sys.argv", ["isocenter/__main__.py"])
+    assert "  python -m isocenter echo localhost\n" in start_banner(Config())

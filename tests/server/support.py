@@ -3,6 +3,7 @@
 import struct
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET, socket
 from typing import Self
 
@@ -108,7 +109,11 @@ class Peer:
         if receive_buffer:
             self.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience)
-        self.socket.connect(("127.0.0.1", port))
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.name = "127.0.0.1:{1}".format(*self.socket.getsockname())
         self._message_id = 0
 
@@ -116,8 +121,12 @@ class Peer:
     def associated(cls, port: int, *contexts: Syntaxes, **options: int) -> Self:
         """A peer whose contexts have all been accepted."""
         peer = cls(port, **options)
-        response = peer.associate(*contexts)
-        assert [c.result for c in response.presentation_contexts] == [0] * len(contexts)
+        try:
+            response = peer.associate(*contexts)
+            assert [c.result for c in response.presentation_contexts] == [0] * len(contexts)
+        except BaseException:
+            peer.socket.close()
+            raise
         return peer
 
     def __enter__(self) -> Self:
@@ -130,10 +139,8 @@ class Peer:
 
     def send(self, *pieces: bytes) -> None:
         """Sends bytes as they are; that the node has closed already is not noticed here."""
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # its answer can still be read
             self.socket.sendall(b"".join(pieces))
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the node's answer, if any, is still there to be read
 
     def associate(self, *contexts: Syntaxes) -> AssociateAC:
         self.send(associate_rq(*contexts).encode())

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,8 +11,10 @@ import psutil
 
 from isocenter.archive.index import IndexReader
 from isocenter.archive.layout import INDEX_FILE, PACKS
+from isocenter.archive.maintenance import verify
+from tests.server.support import ECHO, Peer
 from tests.server.support_instances import Instance, stored
-from tests.support.node import Node, isocenter_json
+from tests.support.node import Node
 
 PATIENCE = 15.0
 
@@ -73,8 +76,7 @@ def assert_all_there(data: Path, acknowledged: list[Instance]) -> None:
         reader.close()
     in_packs = stored(data)
     assert {one.uid for one in acknowledged} <= in_packs.keys()
-    report = isocenter_json("verify", "--data", str(data))
-    assert report["problems"] == []
+    assert verify(data).problems == []
 
 
 def processes(node: Node) -> list[psutil.Process]:
@@ -84,8 +86,29 @@ def processes(node: Node) -> list[psutil.Process]:
 
 def workers(node: Node) -> list[psutil.Process]:
     """The worker processes, without multiprocessing's resource tracker."""
-    children = psutil.Process(node.process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process(node.process.pid).children():
+        with suppress(psutil.Error):  # it has just ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
+def worker_of(node: Node, peer: str) -> int:
+    """The number of the worker that serves an association, from the node's log."""
+    lines = eventually(lambda: log_lines(node, "accepted an association", f"peer={peer} "))
+    return int(lines[-1].partition("worker=")[2].split()[0])
+
+
+def wait_until_all_serve(node: Node, count: int) -> None:
+    """Returns when every one of `count` workers takes associations."""
+
+    def spread() -> bool:
+        with ExitStack() as stack:
+            load = [stack.enter_context(Peer.associated(node.port, ECHO)) for _ in range(4 * count)]
+            return len({worker_of(node, peer.name) for peer in load}) == count
+
+    eventually(lambda: len(workers(node)) == count and spread())
 
 
 def open_files(node: Node) -> int:

@@ -1,5 +1,6 @@
 """Real programs as test peers: started, waited for, stopped, with their output kept."""
 
+import random
 import shutil
 import signal
 import socket
@@ -16,11 +17,19 @@ PATIENCE = 30.0  # seconds until a program that says nothing counts as stuck
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback interface that was free a moment ago.
+
+    Not one that the kernel gives to connections: a client that tries such a port again and again
+    until somebody listens may one day be connected to itself.
+    """
+    while True:
+        port = random.randrange(15000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def require(program: str, package: str) -> str:

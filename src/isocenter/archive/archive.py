@@ -14,8 +14,8 @@ import structlog
 from isocenter.archive.index import Index
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.ingest import OBJECT_SIZE, Durability, Ingest
-from isocenter.archive.janitor import Janitor
-from isocenter.archive.layout import INCOMING, INDEX_FILE, LOCK_FILE, QUARANTINE
+from isocenter.archive.janitor import INDEX_SECONDS, Janitor
+from isocenter.archive.layout import INCOMING, INDEX_FILE, LOCK_FILE, PACKS, QUARANTINE
 from isocenter.archive.packs import IDLE_SECONDS, OPEN_PACKS, PACK_SIZE, OpenPack, PackStore
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.receiving import Announcement, IncomingInstance, OnOutcome
@@ -38,14 +38,18 @@ class ArchiveInUse(IsocenterError):
     """Another process has this archive open for writing."""
 
 
+class IndexMissing(IsocenterError):
+    """There are packs but no index that knows them."""
+
+
 class Archive:
     """An archive that is open for storing and querying. Use it as a context manager.
 
     Given an `index`, it is one of several processes that share the archive: it writes packs of
     its own, under the name `worker`, and somebody else keeps the lock and the index writer.
 
-    Raises ArchiveInUse when another process writes to the folder, ArchiveIndexError when the
-    index cannot be opened, OSError when the folder cannot be written.
+    Raises ArchiveInUse when another process writes to the folder, IndexMissing, ArchiveIndexError
+    when the index cannot be opened, OSError when the folder cannot be written.
     """
 
     def __init__(
@@ -62,15 +66,17 @@ class Archive:
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._alone = ExitStack()
-        if index is None:
-            self._alone.enter_context(locked(folder))
-            index = self._alone.enter_context(Index.open(folder / INDEX_FILE))
-            recover_archive(folder, index)
-        self.index = index
-        self.packs = PackStore(folder, worker=worker or "0", pack_size=pack_size)
-        self.quarantine = Quarantine(folder / QUARANTINE)
-        recover(self.packs.root, self.packs.markers, index, self.quarantine)
+        with ExitStack() as alone:
+            if index is None:
+                alone.enter_context(locked(folder))
+                require_index(folder)
+                index = alone.enter_context(Index.open(folder / INDEX_FILE))
+                recover_archive(folder, index)
+            self.index = index
+            self.packs = PackStore(folder, worker=worker or "0", pack_size=pack_size)
+            self.quarantine = Quarantine(folder / QUARANTINE)
+            recover(self.packs.root, self.packs.markers, index, self.quarantine)
+            self._alone = alone.pop_all()
         self._sealers = ThreadPoolExecutor(SEALERS, thread_name_prefix="pack-seal")
         self._janitor = Janitor(self._keep_house)
         self.ingest = Ingest(
@@ -103,8 +109,8 @@ class Archive:
             self.ingest.drain()
             self._janitor.drain()
         self.ingest.close()
-        self._janitor.close()
         self._seal(self.packs.take_idle())
+        self._janitor.close()
         self._sealers.shutdown()
         self._alone.close()
 
@@ -122,12 +128,18 @@ class Archive:
             self.ingest.settle(pack)
         sealed = [pack for pack in self._sealers.map(self._close_pack, packs) if pack is not None]
         try:
-            self.index.seal_packs([(p.path, p.end + len(END_OF_ARCHIVE)) for p in sealed])
+            lengths = [(pack.path, pack.end + len(END_OF_ARCHIVE)) for pack in sealed]
+            self.index.seal_packs(lengths, INDEX_SECONDS)
         except IsocenterError as error:
             log.error("the index could not note that packs are sealed", error=str(error))
             return  # the markers stay, so the next start reads the packs again
+        # A record that the commit found to be in conflict is being copied to quarantine.
+        self._janitor.submit(partial(self._forget_markers, sealed))
+
+    def _forget_markers(self, sealed: list[OpenPack]) -> None:
         for pack in sealed:
-            self.packs.forget_marker(pack)
+            if pack.path not in self.ingest.kept_in_pack_only:
+                self.packs.forget_marker(pack)
 
     def _close_pack(self, pack: OpenPack) -> OpenPack | None:
         try:
@@ -139,9 +151,22 @@ class Archive:
         return pack
 
 
+def require_index(folder: Path) -> None:
+    """Raise IndexMissing when there are packs but no index: an empty one would hide them."""
+    packs = folder / PACKS
+    if not (folder / INDEX_FILE).exists() and next(packs.rglob("*.tar"), None) is not None:
+        raise IndexMissing(
+            f"The archive in {folder} has packs but no index; "
+            f"rebuild it with `isocenter reindex --data {folder}`."
+        )
+
+
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError."""
+def locked(folder: Path) -> Iterator[int]:
+    """Keep other processes from writing to an archive. Raises ArchiveInUse, OSError.
+
+    The lock lasts until every copy of the file descriptor that it yields is closed.
+    """
     fd = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         try:
@@ -150,6 +175,6 @@ def locked(folder: Path) -> Iterator[None]:
             raise ArchiveInUse(
                 f"Another process has the archive in {folder} open for writing; stop it first."
             ) from None
-        yield
+        yield fd
     finally:
         os.close(fd)

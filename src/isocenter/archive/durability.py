@@ -11,11 +11,15 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+import structlog
+
 from isocenter.archive.packs import OpenPack, PackStore
 
 Waiter = Callable[[OSError | None], None]
 
 THREADS = 8
+
+log = structlog.get_logger(__name__)
 
 
 class GroupSync:
@@ -42,10 +46,11 @@ class GroupSync:
         the kernel could not write once cannot be trusted to a second fsync.
         """
         with self._lock:
-            if waiters := self._waiters.get(pack):
-                waiters.append(waiter)
+            self._waiters.setdefault(pack, []).append(waiter)
+            # One fsync of a pack at a time: the kernel reports a failure to one of them only, and
+            # the pack must not be closed under another.
+            if len(self._waiters[pack]) > 1 or pack in self._syncing:
                 return
-            self._waiters[pack] = [waiter]
         self._queue.put(pack)
 
     def settle(self, pack: OpenPack) -> None:
@@ -72,10 +77,18 @@ class GroupSync:
                 self._syncing.add(pack)
             error = self._sync(pack)
             for waiter in waiters:
-                waiter(error)
+                self._tell(waiter, error)
             with self._settled:
                 self._syncing.discard(pack)
+                if pack in self._waiters:
+                    self._queue.put(pack)
                 self._settled.notify_all()
+
+    def _tell(self, waiter: Waiter, error: OSError | None) -> None:
+        try:
+            waiter(error)
+        except Exception:
+            log.exception("who waited for a pack failed")
 
     def _sync(self, pack: OpenPack) -> OSError | None:
         try:

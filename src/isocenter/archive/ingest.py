@@ -54,6 +54,9 @@ Durability = Literal["group", "os"]
 OBJECT_SIZE = 16 * 1024**3
 """Bytes of a data set beyond which it is refused, unless configured otherwise."""
 
+BACKLOG = 50_000
+"""Rows that may wait for the index before nothing more is accepted."""
+
 SLOW_SECONDS = 0.02
 COOL_DOWN = 20
 """A delivery that takes longer than this leaves the turn to the ingest thread for so many times as
@@ -130,6 +133,16 @@ class Ingest:
         if self._sync is not None:
             self._sync.close()
 
+    @property
+    def blocks_in_use(self) -> int:
+        """How many blocks of memory are out."""
+        return self._pool.in_use
+
+    @property
+    def kept_in_pack_only(self) -> set[str]:
+        """Packs that the next start must read again; see `SlowLane`."""
+        return self._slow_lane.kept_in_pack_only
+
     def settle(self, pack: OpenPack) -> None:
         """Return when no fsync of `pack` is under way or awaited."""
         if self._sync is not None:
@@ -159,7 +172,13 @@ class Ingest:
                 if isinstance(item, Block):
                     self._take(item)
                 else:
-                    item()
+                    self._perform(item)
+
+    def _perform(self, task: Task) -> None:
+        try:
+            task()
+        except Exception:
+            log.exception("a step of ingest failed")
 
     def _take(self, item: Block) -> None:
         instance, block, fill, final = item
@@ -211,7 +230,7 @@ class Ingest:
             )
         if not self._room.is_left():
             raise Refusal(Disposition.OUT_OF_RESOURCES, "The archive's disk is nearly full.")
-        if not self._index.healthy:
+        if not self._index.healthy or self._index.backlog > BACKLOG:
             raise Refusal(Disposition.OUT_OF_RESOURCES, "The archive's index cannot be written.")
         syntax = transfer_syntax(announcement.transfer_syntax_uid)
         if syntax.deflated:
@@ -240,13 +259,14 @@ class Ingest:
         recorded = partial(self._recorded, instance)
         discarded = partial(self._discarded, identity.sop_instance_uid)
         try:
-            if final:
-                recorded(pack, write_whole(arrival, pack, data))
-                return None
-            return PackRecord(arrival, pack, data, scanned, recorded, discarded)
-        except OSError:
+            if not final:
+                return PackRecord(arrival, pack, data, scanned, recorded, discarded)
+            entry = write_whole(arrival, pack, data)
+        except BaseException:
             discarded(pack)
             raise
+        recorded(pack, entry)
+        return None
 
     def _recorded(self, instance: IncomingInstance, pack: OpenPack, entry: IndexEntry) -> None:
         """A whole record is in its pack: make it durable, index it, and tell the sender."""
@@ -261,7 +281,7 @@ class Ingest:
         elif self._packs.has_surplus():
             self._keep_house()
         for task in waiting:
-            task()
+            self._queue.put(task)
 
     def _durable(
         self, instance: IncomingInstance, entry: IndexEntry, error: OSError | None
@@ -290,7 +310,7 @@ class Ingest:
         if (failed := self._packs.release(pack)) is not None:
             self._seal_later(failed)
         for task in self._claims.abandoned(sop_instance_uid):
-            task()
+            self._queue.put(task)
 
     def _abandon(self, instance: IncomingInstance) -> None:
         target, instance.target = instance.target, None

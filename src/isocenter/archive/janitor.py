@@ -1,12 +1,17 @@
 """The archive's background thread: whatever is too slow for the ingest thread, in order."""
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 import structlog
 
 HOUSEKEEPING_SECONDS = 1.0
+
+INDEX_SECONDS = 5.0
+"""How long a background task waits for the index, which on a full disk does not answer."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,14 +41,19 @@ class Janitor:
         self._thread.join()
 
     def _run(self) -> None:
+        kept_house_at = time.monotonic()
         while True:
-            try:
+            with contextlib.suppress(Empty):
                 task = self._queue.get(timeout=HOUSEKEEPING_SECONDS)
-            except Empty:
-                task = self._housekeeping
-            if task is None:
-                return
-            try:
-                task()
-            except Exception:
-                log.exception("a background task of the archive failed")
+                if task is None:
+                    return
+                self._perform(task)
+            if time.monotonic() - kept_house_at >= HOUSEKEEPING_SECONDS:
+                self._perform(self._housekeeping)
+                kept_house_at = time.monotonic()
+
+    def _perform(self, task: Callable[[], None]) -> None:
+        try:
+            task()
+        except Exception:
+            log.exception("a background task of the archive failed")

@@ -95,8 +95,10 @@ class PackStore:
         # idle packs, the one released longest ago first
         self._idle: OrderedDict[str, list[OpenPack]] = OrderedDict()
         self._surplus_noticed = False
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.markers.mkdir(parents=True, exist_ok=True)
+        for folder in (self.root, self.markers):
+            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (root, self.markers.parent):
+            sync_folder(folder)
 
     def lease(self, study_instance_uid: str, study_date: str) -> OpenPack:
         """Return a pack of the study that nobody else writes to; a new one if need be.
@@ -163,6 +165,7 @@ class PackStore:
                 self.make_entry_durable(pack)
         finally:
             os.close(pack.fd)
+            pack.fd = -1  # whoever still uses it fails, rather than hit another file
 
     def forget_marker(self, pack: OpenPack) -> None:
         """Remove the marker: the pack is sealed and the index durably knows its records."""
@@ -193,7 +196,11 @@ class PackStore:
         path = (folder / name).relative_to(self.root).as_posix()
         marker = self.markers / name
         marker.write_text(path)
-        fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        except OSError:
+            marker.unlink(missing_ok=True)
+            raise
         return OpenPack(path, folder, marker, fd)
 
 

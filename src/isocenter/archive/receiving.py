@@ -14,6 +14,9 @@ from isocenter.archive.outcome import Outcome
 BLOCK_SIZE = 640 * 1024
 """A CT slice fits one block, and is then written and digested in one go."""
 
+SMALL_BLOCK_SIZE = 64 * 1024
+"""What an instance gets when many are under way at once: memory is bounded, nobody is stopped."""
+
 BLOCKS_PER_INSTANCE = 4
 BLOCKS_IN_ALL = 96
 
@@ -45,7 +48,10 @@ class Target(Protocol):
 
 
 class BlockPool:
-    """Reusable blocks of memory; one thread acquires, and releases come one at a time."""
+    """Reusable blocks of memory; acquiring and releasing may each come from one thread at a time.
+
+    Half of `limit` blocks are of full size; beyond that they are small, however many are asked for.
+    """
 
     def __init__(self, block_size: int = BLOCK_SIZE, limit: int = BLOCKS_IN_ALL) -> None:
         self.block_size = block_size
@@ -61,16 +67,19 @@ class BlockPool:
 
     def acquire(self) -> memoryview:
         """Return a block; its old content is still in it."""
+        crowded = self.in_use >= self.limit // 2
         self._acquired += 1
+        if crowded:
+            return memoryview(bytearray(SMALL_BLOCK_SIZE))
         try:
             return self._free.pop()
         except IndexError:
             return memoryview(bytearray(self.block_size))
 
     def release(self, block: memoryview) -> None:
-        """Take a block back. Beyond half the limit the memory is returned instead of kept."""
+        """Take a block back; small ones are not kept."""
         self._released += 1
-        if len(self._free) < self.limit // 2:
+        if len(block) == self.block_size:
             self._free.append(block)
 
 
@@ -105,7 +114,7 @@ class IncomingInstance:
         self.blocks_done = 0  # counted by ingest, as is:
         self.received = 0  # bytes of the data set
         self.on_progress: Callable[[], None] | None = None  # told when a block has been written
-        self.target: Target | None = None  # where the ingest thread puts the bytes
+        self.target: Target | None = None  # where ingest puts the bytes
         self._pool = pool
         self._deliver = deliver
         self._block: memoryview | None = None
@@ -115,11 +124,10 @@ class IncomingInstance:
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes of the data set; they are copied before this returns."""
         block, fill = self._block, self._fill
-        size = self._pool.block_size
         while True:
             if block is None:
                 block, fill = self._pool.acquire(), 0
-            room = size - fill
+            room = len(block) - fill
             if len(fragment) <= room:
                 after = fill + len(fragment)
                 block[fill:after] = fragment
@@ -127,7 +135,7 @@ class IncomingInstance:
                 return
             block[fill:] = fragment[:room]
             fragment = fragment[room:]
-            self._send(block, size, final=False)
+            self._send(block, len(block), final=False)
             block = None
 
     def finish(self) -> None:
@@ -152,10 +160,13 @@ class IncomingInstance:
 
     @property
     def congested(self) -> bool:
-        """Whether the sender should pause until ingest has caught up."""
-        return (
-            self.blocks_sent - self.blocks_done >= BLOCKS_PER_INSTANCE
-            or self._pool.in_use >= self._pool.limit
+        """Whether the sender should pause until ingest has caught up.
+
+        Never said to a sender whose own blocks are all done: nothing would tell it to go on.
+        """
+        waiting = self.blocks_sent - self.blocks_done
+        return waiting >= BLOCKS_PER_INSTANCE or (
+            waiting > 0 and self._pool.in_use >= self._pool.limit
         )
 
     def _send(self, block: memoryview, fill: int, *, final: bool) -> None:

@@ -18,7 +18,7 @@ from isocenter.archive.layout import MARKERS, PACKS, QUARANTINE
 from isocenter.archive.packs import sync_folder, write_fully
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.records import Record, dataset_digest, read_entry, walk_records
-from isocenter.archive.tar import END_OF_ARCHIVE, PackDamaged, padding
+from isocenter.archive.tar import BLOCK, END_OF_ARCHIVE, PackDamaged, decode_header, padding
 from isocenter.encoding.errors import EncodingError
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,24 @@ def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quaranti
     """
     packs = records = cut = 0
     for marker in sorted(markers.rglob("*.tar")):
-        pack = marker.read_text()
-        if pack and (root / pack).exists():
+        pack = _named_by(marker, root)
+        if pack is not None:
             found, removed = _recover_pack(root, pack, index, quarantine)
             packs, records, cut = packs + 1, records + found, cut + removed
         marker.unlink()
     return Recovered(packs, records, cut)
+
+
+def _named_by(marker: Path, root: Path) -> str | None:
+    """Return the pack that a marker stands for, None where there is none.
+
+    After a power loss a marker may be there without its content; the pack has the same name.
+    """
+    pack = marker.read_bytes().decode("ascii", "replace")
+    if pack.endswith(".tar") and (root / pack).is_file():
+        return pack
+    found = next(root.rglob(marker.name), None)
+    return None if found is None else found.relative_to(root).as_posix()
 
 
 def recover_archive(folder: Path, index: ArchiveIndex) -> Recovered:
@@ -93,23 +105,49 @@ def _recover_pack(
 def _intact_records(
     fd: int, pack: str, index: ArchiveIndex
 ) -> list[tuple[Record, IndexEntry | None]]:
-    """Return the records up to the first that is torn; with an entry where the index lacks one."""
+    """Return the records up to the first that is torn; with an entry where the index lacks one.
+
+    Behind the damage of a bad disk there may be more, which the index knows: they were acknowledged
+    and are not given up. Anything else there is the inside of a torn object, whatever it may look
+    like.
+    """
     found: list[tuple[Record, IndexEntry | None]] = []
-    try:
-        for record in walk_records(fd):
-            entry = _missing_entry(fd, pack, record, index)
-            found.append((record, entry))
-    except (PackDamaged, EncodingError) as error:
-        log.warning("a pack ends in a torn record", pack=pack, error=str(error))
+    position: int | None = 0
+    while position is not None:
+        try:
+            for record in walk_records(fd, position):
+                found.append((record, _missing_entry(fd, pack, record, index)))
+                position = record.offset + record.header.size + padding(record.header.size)
+        except (PackDamaged, EncodingError) as error:
+            log.warning("a pack holds a torn record", pack=pack, error=str(error))
+        torn_at, position = position, _next_known(fd, pack, position, index)
+        if position is not None:
+            log.error("a pack is damaged between its records", pack=pack, offset=torn_at)
     return found
 
 
+def _next_known(fd: int, pack: str, torn_at: int, index: ArchiveIndex) -> int | None:
+    """Return where the first record behind `torn_at` begins that the index knows to be there."""
+    for position in range(torn_at + BLOCK, os.fstat(fd).st_size, BLOCK):
+        try:
+            header = decode_header(os.pread(fd, BLOCK, position))
+        except (PackDamaged, ValueError):
+            continue
+        if header is not None and _is_known(pack, Record(position + BLOCK, header), index):
+            return position
+    return None
+
+
 def _missing_entry(fd: int, pack: str, record: Record, index: ArchiveIndex) -> IndexEntry | None:
-    sop_instance_uid = record.header.name.partition("/")[2].removesuffix(".dcm")
-    known = index.locate(sop_instance_uid)
-    if known is not None and (known.pack, known.offset) == (pack, record.offset):
+    if _is_known(pack, record, index):
         return None
     entry = read_entry(fd, pack, record)
     if dataset_digest(fd, entry.offset, entry.length, entry.dataset_offset) != entry.digest:
         raise PackDamaged("A record's data set does not match its digest.")
     return entry
+
+
+def _is_known(pack: str, record: Record, index: ArchiveIndex) -> bool:
+    sop_instance_uid = record.header.name.partition("/")[2].removesuffix(".dcm")
+    known = index.locate(sop_instance_uid)
+    return known is not None and (known.pack, known.offset) == (pack, record.offset)

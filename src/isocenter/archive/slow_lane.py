@@ -16,7 +16,7 @@ from isocenter.archive.claims import Claims
 from isocenter.archive.identity import Refusal
 from isocenter.archive.index import IndexEntry
 from isocenter.archive.index.interface import ArchiveIndex
-from isocenter.archive.janitor import Janitor
+from isocenter.archive.janitor import INDEX_SECONDS, Janitor
 from isocenter.archive.outcome import Disposition, Outcome
 from isocenter.archive.pack_record import Arrival
 from isocenter.archive.packs import OpenPack, PackStore
@@ -57,6 +57,8 @@ class SlowLane:
         self._on_recorded = on_recorded
         self._on_discarded = on_discarded
         self._duplicates = duplicates
+        self.kept_in_pack_only: set[str] = set()
+        """Packs with a record that is in neither index nor quarantine: the next start must look."""
 
     def enter(self, instance: IncomingInstance, spool: Spool) -> None:
         """Take a spool that is complete."""
@@ -69,8 +71,11 @@ class SlowLane:
     # On the ingest thread
 
     def _decide(self, instance: IncomingInstance, spool: Spool, arrival: Arrival) -> None:
-        identity = arrival.identity
-        uid = identity.sop_instance_uid
+        with _refusals_reported(instance, spool):
+            self._decide_at_last(instance, spool, arrival)
+
+    def _decide_at_last(self, instance: IncomingInstance, spool: Spool, arrival: Arrival) -> None:
+        uid = arrival.identity.sop_instance_uid
         if self._claims.wait_for(uid, partial(self._decide, instance, spool, arrival)):
             return
         known = self._claims.digest_of(uid)
@@ -85,10 +90,9 @@ class SlowLane:
 
     def _store(self, instance: IncomingInstance, spool: Spool, arrival: Arrival) -> None:
         identity = arrival.identity
-        with _refusals_reported(instance, spool):
-            pack = self._packs.lease(identity.study_instance_uid, identity.study_date)
-            self._claims.begin(identity.sop_instance_uid)
-            self._janitor.submit(partial(self._copy, instance, spool, arrival, pack))
+        pack = self._packs.lease(identity.study_instance_uid, identity.study_date)
+        self._claims.begin(identity.sop_instance_uid)
+        self._janitor.submit(partial(self._copy, instance, spool, arrival, pack))
 
     # On the janitor's thread
 
@@ -103,12 +107,12 @@ class SlowLane:
         with _refusals_reported(instance, spool):
             try:
                 entry = spool.copy_into(pack, arrival)
-            except OSError:
+            except BaseException:
                 uid = arrival.identity.sop_instance_uid
                 self._decide_later(partial(self._on_discarded, uid, pack))
                 raise
-            spool.discard()
             self._decide_later(partial(self._on_recorded, instance, pack, entry))
+        spool.discard()
 
     def _quarantine_spool(self, instance: IncomingInstance, spool: Spool) -> None:
         with _refusals_reported(instance, spool):
@@ -116,13 +120,17 @@ class SlowLane:
                 _drop(instance, spool, Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
                 return
             kept = self._quarantine.keep_spool(spool, CONFLICT_REASON)
-            self._index.record_quarantine(kept)
+            self._index.record_quarantine(kept, INDEX_SECONDS)
             log.warning("quarantined an object", path=kept.path, reason=kept.reason)
             instance.on_outcome(Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
 
     def _quarantine_record(self, entry: IndexEntry, reason: str) -> None:
-        kept = self._quarantine.keep_record(self._packs.root / entry.pack, entry, reason)
-        self._index.record_quarantine(kept)
+        try:
+            kept = self._quarantine.keep_record(self._packs.root / entry.pack, entry, reason)
+            self._index.record_quarantine(kept, INDEX_SECONDS)
+        except Exception:
+            self.kept_in_pack_only.add(entry.pack)
+            raise
         log.warning("quarantined an object", path=kept.path, reason=kept.reason)
 
 

@@ -5,6 +5,7 @@ one whose UIDs lie beyond its first block, and for one whose SOP Instance UID is
 (only its digest tells a repetition from a conflict). The bytes wait in a file in `incoming/`.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Callable
@@ -116,6 +117,8 @@ class Spool:
         done = 0
         while done < self.size:
             count = os.preadv(self._fd, [buffer], done)
+            if not count:
+                raise OSError(errno.EIO, "a spooled object is shorter than it was")
             pack.continue_record(offset + done, buffer[:count])
             done += count
         pack.finish_record(arrival.record_header(self.size, self.digest), self.size)

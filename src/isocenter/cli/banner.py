@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
 from isocenter.cli.peer_address import DEFAULT_CALLED_AE
@@ -22,7 +24,7 @@ def start_banner(config: Config, file: Path | None = None, port: int | None = No
     reach = (
         "this machine only" if is_loopback(listen.host) else "ANYONE on the network, unencrypted"
     )
-    peer = _as_typed(config, port)
+    peer, program = _as_typed(config, port), _program()
     return "\n".join(
         (
             f"Isocenter is listening as {config.node.ae_title} on {_joined(listen.host, port)}"
@@ -32,13 +34,21 @@ def start_banner(config: Config, file: Path | None = None, port: int | None = No
             f"  Configuration    {file if file else 'built-in defaults'}",
             "",
             "Try next, in another terminal:",
-            f"  isocenter echo {peer}",
-            f"  isocenter store {peer} some/dir",
-            f"  isocenter find {peer} -k PatientName='DOE*'",
+            f"  {program} echo {peer}",
+            f"  {program} store {peer} some/dir",
+            f"  {program} find {peer} -k PatientName='DOE*'",
             "",
             "Ctrl-C stops it.",
         )
     )
+
+
+def _program() -> str:
+    """How to call this program: by its name if the shell finds it, else by its path."""
+    if shutil.which("isocenter"):
+        return "isocenter"
+    here = Path(sys.argv[0])
+    return shlex.quote(str(here)) if here.name == "isocenter" else "python -m isocenter"
 
 
 def _joined(host: str, port: int) -> str:

@@ -75,7 +75,7 @@ def encode_file_meta(meta: FileMeta) -> bytes:
     """Preamble, prefix and File Meta Information for `meta`: all that stands before a data set.
 
     Raises:
-        MalformedDataSet: a UID or AE title that no file can hold.
+        MalformedDataSet: a UID that no file can hold.
     """
     try:
         head = _encode_sop_class(meta.sop_class_uid)
@@ -88,7 +88,7 @@ def encode_file_meta(meta: FileMeta) -> bytes:
             meta.receiving_ae,
         )
     except UnicodeEncodeError:
-        raise MalformedDataSet("A UID or AE title of the file meta is not plain ASCII") from None
+        raise MalformedDataSet("A UID of the file meta is not plain ASCII") from None
     length = len(head) + len(instance) + len(tail)
     group_length = _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, length)
     return b"".join((bytes(PREAMBLE_LENGTH), PREFIX, group_length, head, instance, tail))
@@ -113,8 +113,8 @@ def _encode_origin(
         (_SOURCE_AE_TITLE, b"AE", source),
         (_RECEIVING_AE_TITLE, b"AE", receiving),
     ):
-        if text:
-            elements.append(_encode(tag, vr, text))
+        if text:  # optional, so not worth an object: peers with other letters in a title exist
+            elements.append(_encode(tag, vr, text.encode("ascii", "replace").decode("ascii")))
     return b"".join(elements)
 
 

@@ -182,9 +182,6 @@ class LimitsSection(Section):
         le=86400,
         description="An association on which nothing happens for this long is aborted.",
     )
-    release_timeout: Seconds = Field(
-        default=30.0, ge=0.1, le=3600, description="The wait for the answer to a release request."
-    )
     shutdown_timeout: Seconds = Field(
         default=10.0,
         ge=0,

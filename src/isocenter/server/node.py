@@ -76,7 +76,6 @@ class Node:
             artim=limits.artim_timeout,
             pdu=limits.pdu_timeout,
             idle=limits.idle_timeout,
-            release=limits.release_timeout,
         )
         find = FindProvider(
             ArchiveQueries(archive),
@@ -179,6 +178,7 @@ class Node:
             association.connection.abort()
             association.connection.drop()
         self._destinations.close()
+        await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
 

@@ -22,7 +22,7 @@ from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.server.config import Config
 from isocenter.server.running import bind, log_loop_error, stop_requested
-from isocenter.server.worker import ENDED, READY, SERVE, TURN_AWAY, run_worker
+from isocenter.server.worker import ENDED, LOCK, READY, SERVE, TURN_AWAY, run_worker
 
 RESTART_SECONDS = 1.0
 """How long a worker that died is left dead, lest a crash at start becomes a busy loop."""
@@ -36,13 +36,15 @@ log = structlog.get_logger(__name__)
 class WorkerHandle:
     """A worker process as its supervisor sees it."""
 
-    def __init__(self, config: Config, number: int, index: Index) -> None:
+    def __init__(self, config: Config, number: int, index: Index, lock: int) -> None:
         self.number = number
         self.load = 0
         self.ready = False
         context = multiprocessing.get_context("spawn")
         self.control, theirs = socket.socketpair()
         self.control.setblocking(False)
+        # Should this process be killed, no other may write until the worker has ended, too.
+        socket.send_fds(self.control, [LOCK], [lock])
         pipe, their_pipe = context.Pipe()
         self.service = IndexService(index.writer, pipe)
         self.process: BaseProcess = context.Process(
@@ -70,9 +72,10 @@ class WorkerHandle:
 class Supervisor:
     """Runs the workers of a node and spreads connections over them."""
 
-    def __init__(self, config: Config, index: Index) -> None:
+    def __init__(self, config: Config, index: Index, lock: int) -> None:
         self._config = config
         self._index = index
+        self._lock = lock
         self._loop = asyncio.get_running_loop()
         self._workers: dict[int, WorkerHandle] = {}
         self._ready = asyncio.Event()
@@ -85,7 +88,19 @@ class Supervisor:
         stop = stop_requested(self._loop)
         for number in range(self._config.workers.count):
             self._start(number)
-        await self._ready.wait()
+        waits = [self._loop.create_task(event.wait()) for event in (self._ready, stop)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if not stop.is_set():
+            await self._serve_until(waits[1], listener, on_listening)
+        waits[0].cancel()
+        await self._stop()
+
+    async def _serve_until(
+        self,
+        stopped: asyncio.Task[bool],
+        listener: socket.socket,
+        on_listening: Callable[[int], None] | None,
+    ) -> None:
         listener.setblocking(False)
         listener.listen(self._config.listen.backlog)
         port = listener.getsockname()[1]
@@ -93,9 +108,8 @@ class Supervisor:
         if on_listening is not None:
             on_listening(port)
         accepting = self._loop.create_task(self._accept(listener))
-        await stop.wait()
+        await stopped
         accepting.cancel()
-        await self._stop()
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -120,7 +134,7 @@ class Supervisor:
     def _start(self, number: int) -> None:
         if self._stopping:
             return
-        worker = self._workers[number] = WorkerHandle(self._config, number, self._index)
+        worker = self._workers[number] = WorkerHandle(self._config, number, self._index, self._lock)
         self._loop.add_reader(worker.control, self._hear, worker)
 
     def _hear(self, worker: WorkerHandle) -> None:
@@ -164,22 +178,30 @@ class Supervisor:
             if worker.process.is_alive():
                 log.error("a worker did not stop and is killed", worker=worker.number)
                 worker.process.kill()
+            if worker.control.fileno() >= 0:
+                self._loop.remove_reader(worker.control)
+                worker.control.close()
 
 
 def supervise(config: Config, on_listening: Callable[[int], None] | None = None) -> None:
     """Run a node of several processes until SIGINT or SIGTERM; see `serve`."""
     folder = config.node.data_directory
     folder.mkdir(parents=True, exist_ok=True)
-    with bind(config) as listener, locked(folder), Index.open(folder / INDEX_FILE) as index:
+    with (
+        bind(config) as listener,
+        locked(folder) as lock,
+        Index.open(folder / INDEX_FILE) as index,
+    ):
         recover_archive(folder, index)
-        asyncio.run(_supervise(config, index, listener, on_listening))
+        asyncio.run(_supervise(config, index, lock, listener, on_listening))
 
 
 async def _supervise(
     config: Config,
     index: Index,
+    lock: int,
     listener: socket.socket,
     on_listening: Callable[[int], None] | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
-    await Supervisor(config, index).run(listener, on_listening)
+    await Supervisor(config, index, lock).run(listener, on_listening)

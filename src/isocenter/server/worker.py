@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.index import IndexUnavailable
 from isocenter.archive.index.remote import RemoteIndex
 from isocenter.archive.layout import INDEX_FILE
 from isocenter.server.config import Config
@@ -32,6 +33,9 @@ ENDED = b"-"
 READY = b"+"
 """Tells the supervisor that this worker can be handed connections."""
 
+LOCK = b"l"
+"""Comes first, with the archive's lock."""
+
 SERVE, TURN_AWAY = b"s", b"t"
 """What the supervisor wants done with the connection that it hands over."""
 
@@ -43,10 +47,15 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
     configure_logging(config.log.level, config.log.format)
     structlog.contextvars.bind_contextvars(worker=number)
     allow_many_files()
+    # Kept open to the end of the process: see `archive.locked`.
+    _, _lock, _, _ = socket.recv_fds(control, len(LOCK), 1)
     index = RemoteIndex(config.node.data_directory / INDEX_FILE, pipe)
-    with index, open_archive(config, worker=str(number), index=index) as archive:
-        asyncio.run(_Worker(config, control).run(archive))
-        ignore_signals()
+    try:
+        with index, open_archive(config, worker=str(number), index=index) as archive:
+            asyncio.run(_Worker(config, control).run(archive))
+            ignore_signals()
+    except IndexUnavailable as error:
+        log.error("stopped without the index", error=error)
 
 
 class _Worker:

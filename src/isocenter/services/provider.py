@@ -34,8 +34,6 @@ from isocenter.upperlayer.events import (
 MAXIMUM_OPERATIONS = 8
 """Under way at once on one association; without negotiation a peer may have one (PS3.7 D.3.3.3)."""
 
-_RELIEF_SECONDS = 0.05
-
 log = structlog.get_logger(__name__)
 
 
@@ -157,7 +155,7 @@ class ProvidedAssociation:
 
     def closed(self) -> None:
         """The transport is gone."""
-        if not self.over and self.connection.core.closing:
+        if self.connection.core.request is None:
             self.log.info("closed a connection that asked for no association")
         self._end()
         self._node.ended(self)
@@ -260,21 +258,13 @@ class ProvidedAssociation:
             operation.finish()
 
     def _pause(self, operation: Operation) -> None:
-        self._paused = True
-        self.connection.pause_reading()
-        operation.when_relieved(lambda: self.post(self._resume))
-        self._look_again(operation)
-
-    def _look_again(self, operation: Operation) -> None:
-        # What relieves an operation may be another one's progress, of which it is not told.
-        if self._paused and not self.over:
-            if operation.congested:
-                self.connection.later(_RELIEF_SECONDS, lambda: self._look_again(operation))
-            else:
-                self._resume()
+        if not self._paused:
+            self._paused = True
+            self.connection.pause_reading()
+            operation.when_relieved(lambda: self.post(self._resume))
 
     def _resume(self) -> None:
-        if self._paused and not self.over:
+        if self._paused:
             self._paused = False
             self.connection.resume_reading()
 
@@ -287,6 +277,7 @@ class ProvidedAssociation:
             operation.abort()
         self._receiving = None
         self.outgoing.end(AssociationError("The association ended before the answer came."))
+        self._resume()  # or the peer's close would never be seen
 
 
 def refuse(

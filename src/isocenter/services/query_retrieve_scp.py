@@ -72,7 +72,7 @@ class QueryEngine(Protocol):
 
 
 class FindProvider:
-    """C-FIND SCP. `limit` bounds the matches of one query; reaching it is reported as A700."""
+    """C-FIND SCP. `limit` bounds the matches of one query; that there were more ends it in A700."""
 
     def __init__(
         self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int
@@ -123,6 +123,7 @@ class FindOperation:
         self._sent = 0
         self._stopped = False
         self._cancelled = False
+        self._truncated = False
 
     # On the loop
 
@@ -136,7 +137,7 @@ class FindOperation:
         if len(self._identifier) > IDENTIFIER_LIMIT:
             self._end(status.OUT_OF_RESOURCES, "The identifier is too large")
         else:
-            self._provider.threads.submit(self._start)
+            self._run(self._start)
 
     def cancel(self) -> None:
         """Send no more matches."""
@@ -161,6 +162,9 @@ class FindOperation:
         for identifier in batch:
             if self._cancelled or self._stopped:
                 break
+            if self._sent == self._provider.limit:
+                self._truncated = True
+                break
             response = CFindRSP(
                 message_id_being_responded_to=request.message_id,
                 affected_sop_class_uid=request.affected_sop_class_uid,
@@ -171,15 +175,16 @@ class FindOperation:
             self._sent += 1
         association.flush()
         if self._stopped:
-            self._provider.threads.submit(self._close)
+            self._run(self._close)
         elif self._cancelled:
-            self._provider.threads.submit(self._close)
+            self._run(self._close)
             self._end(status.CANCEL)
-        elif not exhausted:
-            association.when_writable(self._continue)
-        elif self._sent >= self._provider.limit:
+        elif self._truncated:
+            self._run(self._close)
             comment = f"Stopped after {self._sent} matches; narrow the query"
             self._end(status.OUT_OF_RESOURCES, comment)
+        elif not exhausted:
+            association.when_writable(self._continue)
         else:
             self._end(status.SUCCESS)
 
@@ -187,7 +192,14 @@ class FindOperation:
         if self._stopped or self._cancelled:
             self._deliver([], exhausted=False)
         else:
-            self._provider.threads.submit(self._produce)
+            self._run(self._produce)
+
+    def _run(self, task: Callable[[], None]) -> None:
+        """Run a step on a query thread; here, if the node is stopping and has none left."""
+        try:
+            self._provider.threads.submit(task)
+        except RuntimeError:
+            task()
 
     def _end(self, code: int, comment: str = "", offending_tag: int | None = None) -> None:
         request, association = self._request, self._association
@@ -262,7 +274,7 @@ class FindOperation:
         self, matches: Matches, level: str, requested: Mapping[int, str], character_set: str | None
     ) -> Iterator[bytes]:
         own = {QUERY_RETRIEVE_LEVEL: level, RETRIEVE_AE_TITLE: self._provider.ae_title}
-        for match in islice(matches, self._provider.limit):
+        for match in islice(matches, self._provider.limit + 1):
             values = {
                 tag: match.get(tag, "") for tag in requested if tag not in matches.unsupported
             }

@@ -17,12 +17,14 @@ from isocenter.upperlayer.events import Event
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.reasons import AbortSource
-from isocenter.upperlayer.state_machine import State
+from isocenter.upperlayer.state_machine import SENDING_STATES, State
 
 RECEIVE_BUFFER_SIZE = 256 * 1024
 HIGH_WATER = 256 * 1024
 WRITE_TIMEOUT = 30.0
 """Seconds without progress after which a peer that takes none of our bytes is dropped."""
+
+_PATIENCE = 1.0
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -152,6 +154,8 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self, context_id: int, command: bytes, data: bytes | Sequence[memoryview] | None = None
     ) -> None:
         """Queue one message; `flush` writes it. Outside `handle`, call `flush` afterwards."""
+        if self.core.state not in SENDING_STATES:
+            return  # aborted meanwhile by us, of which a user that still works was not told
         now = self._loop.time()
         self.core.send_data(context_id, True, command, now)
         if data is not None:
@@ -238,7 +242,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer = None
         now = self._loop.time()
         deadline = self.core.deadline
-        if deadline is not None and deadline <= now:
+        if self._held_back and self.core.state is State.Sta6:  # whom we keep waiting is not late
+            self._timer = self._loop.call_later(_PATIENCE, self._expire)
+        elif deadline is not None and deadline <= now:
             self._dispatch(self.core.expire(now))
         else:
             self._arm()

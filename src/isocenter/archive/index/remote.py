@@ -23,6 +23,7 @@ from isocenter.archive.index.reader import IndexReader
 _SUBMIT = "submit"
 _OUTCOMES = "outcomes"
 _BATCH = 200
+_GONE = "The process that writes the index is gone; the packs are read at the next start."
 
 Item = TypeVar("Item")
 _Queued = IndexEntry | tuple[str, tuple[Any, ...]]
@@ -92,6 +93,7 @@ class RemoteIndex:
         self.is_quarantined = self.reader.is_quarantined
         self.statistics = self.reader.statistics
         self.healthy = True
+        self._gone = False
         self._pipe = pipe
         self._sending = threading.Lock()
         self._numbers = 0
@@ -151,6 +153,8 @@ class RemoteIndex:
     def _call(self, request: str, arguments: tuple[Any, ...], timeout: float | None) -> None:
         done: Future[None] = Future()
         with self._sending:
+            if self._gone:
+                raise IndexUnavailable(_GONE)
             self._numbers += 1
             self._calls[self._numbers] = done
             self._queue.put((self._numbers, (request, arguments)))
@@ -210,9 +214,11 @@ class RemoteIndex:
     def _fail(self) -> None:
         """The process that writes the index is gone."""
         self.healthy = False
-        calls, self._calls = self._calls, {}
+        with self._sending:
+            self._gone = True
+            calls, self._calls = self._calls, {}
         for call in calls.values():
-            call.set_exception(IndexUnavailable("The process that writes the index is gone."))
+            call.set_exception(IndexUnavailable(_GONE))
 
 
 def _batches(queue: "SimpleQueue[Item | None]") -> Iterator[list[Item]]:

@@ -1,0 +1,246 @@
+"""C-FIND requests that are broken, huge or cunning; and C-CANCEL from a peer that reads slowly."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
+from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
+from isocenter.encoding.elements import Elements, RawElement, encode_elements
+from tests.server.support import ECHO, FIND, IMPLICIT, Peer, echo_seconds, store_all
+from tests.server.support_instances import (
+    PATIENT_ID,
+    PATIENT_NAME,
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    instance,
+)
+from tests.server.support_nodes import log_lines, only_complaint
+from tests.support.node import Node
+
+SUCCESS, CANCEL, OUT_OF_RESOURCES = 0x0000, 0xFE00, 0xA700
+MISMATCH, UNABLE = 0xA900, 0xC001
+LEVEL = 0x00080052
+STUDY_DESCRIPTION = 0x00081030
+
+# Names that a careless pattern or statement would take for something else.
+NAMES = ["O'Hara^Anne", "100%^Sure", "Under_Score", "Und^Score", "Back\\slash", "[A-Z]^x", "DOE^J"]
+INSTANCES = 1500
+
+
+def study(name: str, number: int):
+    changed = {
+        PATIENT_NAME: RawElement("PN", name.encode()),
+        PATIENT_ID: RawElement("LO", b"id-%d" % number),
+    }
+    uid = f"1.2.3.40.{number}"
+    return instance(f"{uid}.1.1", study=uid, pixels=2, changed=changed)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with a study for each name, and one series of many instances."""
+    with Node(tmp_path_factory.mktemp("node") / "data") as running:
+        many = (instance(f"1.2.3.41.1.{n}", study="1.2.3.41", pixels=2) for n in range(INSTANCES))
+        studies = (study(name, number) for number, name in enumerate(NAMES))
+        assert set(store_all(running.port, [*studies, *many])) == {SUCCESS}
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def strangers_are_served(node: Node) -> Iterator[None]:
+    yield
+    echo_seconds(node.port)
+
+
+def studies(**keys: bytes) -> Elements:
+    """A study level identifier."""
+    elements = {LEVEL: RawElement("CS", b"STUDY"), STUDY_INSTANCE_UID: RawElement("UI", b"")}
+    if "name" in keys:
+        elements[PATIENT_NAME] = RawElement("PN", keys["name"])
+    if "uid" in keys:
+        elements[STUDY_INSTANCE_UID] = RawElement("UI", keys["uid"])
+    return elements
+
+
+def images() -> Elements:
+    return {
+        LEVEL: RawElement("CS", b"IMAGE"),
+        STUDY_INSTANCE_UID: RawElement("UI", b"1.2.3.41"),
+        SERIES_INSTANCE_UID: RawElement("UI", b"1.2.3.41.1"),
+        SOP_INSTANCE_UID: RawElement("UI", b""),
+    }
+
+
+def ask(node: Node, identifier: Elements | bytes) -> tuple[int, int]:
+    """Matches and final status; the association goes on afterwards.
+
+    In implicit VR, since in explicit VR a UI of more than 64 kB has no length.
+    """
+    if not isinstance(identifier, bytes):
+        identifier = encode_elements(identifier, IMPLICIT_VR_LITTLE_ENDIAN)
+    with Peer.associated(node.port, (STUDY_ROOT_FIND, IMPLICIT), ECHO) as peer:
+        responses = peer.find(identifier)
+        assert peer.echo(3) == 0
+        assert peer.released()
+    return len(responses) - 1, responses[-1].status
+
+
+# Identifiers that are none
+
+BROKEN = {
+    "text": b"Dear archive, please find me everything.",
+    "ones": b"\xff" * 100,
+    "cut short": b"\x08\0\x52\0CS\x10\0STUDY",
+    "4 GiB": b"\x08\0\x05\0OB\0\0\xf0\xff\xff\xffxx",
+    "a sequence without an end": b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff",
+    "nesting": (b"\x08\0\x40\x11SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\0\xe0\xff\xff\xff\xff") * 9000,
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_identifier_is_refused(node: Node, what: str):
+    with Peer.associated(node.port, FIND, ECHO) as peer:
+        (response,) = peer.find(BROKEN[what])
+        assert response.status >> 12 == 0xC
+        assert response.error_comment
+        only_complaint(node, peer.name)
+        assert peer.echo(3) == 0
+
+
+LEVELS = {"none": None, "empty": b"", "unknown": b"GALAXY", "PATIENT": b"PATIENT"}
+
+
+@pytest.mark.parametrize("what", LEVELS)
+def test_a_level_that_the_model_lacks_is_refused(node: Node, what: str):
+    identifier = studies()
+    del identifier[LEVEL]
+    if (level := LEVELS[what]) is not None:
+        identifier[LEVEL] = RawElement("CS", level)
+    assert ask(node, identifier) == (0, MISMATCH)
+
+
+def test_an_empty_identifier_is_refused(node: Node):
+    assert ask(node, b"") == (0, MISMATCH)
+
+
+def test_a_wildcard_in_a_uid_is_refused(node: Node):
+    assert ask(node, studies(uid=b"1.2.*")) == (0, MISMATCH)
+
+
+def test_an_identifier_of_three_megabytes_is_refused(node: Node):
+    assert ask(node, studies(uid=b"\\".join([b"1.2.3.4"] * 400_000))) == (0, OUT_OF_RESOURCES)
+
+
+def test_ten_thousand_uids_are_found(node: Node):
+    uids = [b"1.2.3.40.%d" % number for number in range(10_000)]
+    assert ask(node, studies(uid=b"\\".join(uids))) == (len(NAMES), SUCCESS)
+
+
+def test_more_values_than_a_statement_can_hold_are_refused(node: Node):
+    uids = [b"1.2.%d" % number for number in range(50_000)]
+    assert ask(node, studies(uid=b"\\".join(uids))) == (0, MISMATCH)
+
+
+# Characters that mean something elsewhere
+
+CUNNING = {
+    b"O'Hara^Anne": 1,
+    b"'; DROP TABLE study; --": 0,
+    b"' OR '1'='1": 0,
+    b"100%^Sure": 1,
+    b"%": 0,
+    b"1%": 0,
+    b"_": 0,
+    b"Under_Score": 1,
+    b"Und_^Score": 0,
+    b"Und__Score": 0,
+    b"[A-Z]^x": 1,
+    b"[A-Z]*": 1,
+    b"[D]OE^J": 0,
+    b"D?E^J": 1,
+    b"doe*": 1,
+    b"\"": 0,
+    b"\0": 8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CUNNING)
+def test_no_character_means_more_than_the_standard_says(node: Node, name: bytes):
+    assert ask(node, studies(name=name)) == (CUNNING[name], SUCCESS)
+
+
+@pytest.mark.parametrize("name", [b"A" * 64_000, b"*A" * 32_000, b"?" * 64_000, b"=" * 64_000])
+def test_endless_names_match_nothing_and_cost_nothing(node: Node, name: bytes):
+    matches, status = ask(node, studies(name=name))
+    assert matches == 0
+    assert status in (SUCCESS, MISMATCH)
+
+
+def test_a_pattern_that_backtracks_keeps_nobody_waiting(node: Node):
+    with Peer.associated(node.port, FIND) as peer:
+        peer.begin_find(studies(name=b"*" + b"a*" * 30 + b"b"))
+        assert min(echo_seconds(node.port) for _ in range(3)) < 1.0
+        assert peer.read_matches()[-1].status in (SUCCESS, MISMATCH)
+
+
+# C-CANCEL
+
+
+def test_a_cancel_ends_the_stream_of_matches(node: Node):
+    """The peer reads through a keyhole: most matches are still to come when it cancels."""
+    with Peer.associated(node.port, FIND, ECHO, receive_buffer=2048) as peer:
+        for _ in range(2):
+            message_id = peer.begin_find(images())
+            first, _ = peer.read_message()
+            assert first.status == 0xFF00
+            peer.cancel(message_id)
+            responses = peer.read_matches()
+            assert responses[-1].status in (CANCEL, SUCCESS)
+        assert peer.echo(3) == 0
+
+
+def test_a_cancel_in_one_breath_with_the_request_is_obeyed(node: Node):
+    """All answers but the last may already be cancelled; which of both wins is a matter of time."""
+    with Peer.associated(node.port, FIND, ECHO) as peer:
+        peer.cancel(peer.begin_find(images()))
+        assert peer.read_matches()[-1].status in (CANCEL, SUCCESS)
+        assert peer.echo(3) == 0
+
+
+def test_a_cancel_of_many_unread_matches_answers_fe00(node: Node):
+    """Eight queries fill every buffer on the way, so that none can have ended when cancelled."""
+    with Peer.associated(node.port, FIND, ECHO, receive_buffer=2048) as peer:
+        message_ids = [peer.begin_find(images()) for _ in range(8)]
+        for message_id in message_ids:
+            peer.cancel(message_id)
+        finals = []
+        while len(finals) < 8:
+            response, _ = peer.read_message()
+            if response.status != 0xFF00:
+                finals.append(response.status)
+        assert set(finals) <= {CANCEL, SUCCESS}
+        assert CANCEL in finals
+        assert peer.echo(3) == 0
+
+
+def test_a_cancel_of_nothing_is_ignored(node: Node):
+    with Peer.associated(node.port, FIND, ECHO) as peer:
+        peer.cancel(77)
+        assert peer.echo(3) == 0
+        assert len(peer.find(images())) == INSTANCES + 1
+
+
+def test_a_peer_that_leaves_while_matches_stream_harms_nobody(node: Node):
+    for _ in range(10):
+        with Peer.associated(node.port, FIND) as peer:
+            peer.begin_find(images())
+            peer.read_message()
+    assert ask(node, images()) == (INSTANCES, SUCCESS)
+
+
+def test_no_name_and_no_uid_that_was_asked_for_is_logged(node: Node):
+    """The last test of this module."""
+    for line in log_lines(node, "timestamp="):
+        assert not any(name.partition("^")[0] in line for name in NAMES if "^" in name)

@@ -1,0 +1,229 @@
+"""A node of several processes: who gets a connection, who is replaced, how everything stops."""
+
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.server.support import ECHO, STORE, Peer, associate_rq, echo_seconds, store_all
+from tests.server.support_crashes import Sender, check_senders, sending, wait_for_everyone
+from tests.server.support_instances import instance
+from tests.server.support_nodes import (
+    assert_all_there,
+    configured,
+    eventually,
+    log_lines,
+    wait_until_all_serve,
+    worker_of,
+    workers,
+)
+from tests.support.node import ISOCENTER, Node
+
+ASSOCIATE = associate_rq(ECHO, STORE).encode()
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Node]:
+    """A node with two workers that both serve."""
+    options = configured(tmp_path, "[limits]\nshutdown_timeout = 3\n[workers]\ncount = 2\n")
+    with Node(tmp_path / "data", *options) as node:
+        wait_until_all_serve(node, 2)
+        yield node
+
+
+def test_associations_are_spread_evenly(pair: Node):
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Peer.associated(pair.port, ECHO)) for _ in range(16)]
+        assert Counter(worker_of(pair, peer.name) for peer in peers) == {0: 8, 1: 8}
+        # Half of those on one worker leave: the next ones go there.
+        leaving = [peer for peer in peers if worker_of(pair, peer.name) == 0][:4]
+        for peer in leaving:
+            assert peer.released()
+            peer.socket.close()
+
+        def next_goes_to_the_idle_one() -> bool:
+            with Peer.associated(pair.port, ECHO) as probe, Peer.associated(pair.port, ECHO) as two:
+                return {worker_of(pair, probe.name), worker_of(pair, two.name)} == {0}
+
+        eventually(next_goes_to_the_idle_one)
+
+
+def test_what_one_worker_stored_the_other_finds_and_knows(pair: Node):
+    """Both see one archive: the same object through either is a repetition."""
+    one = instance("1.2.3.80.1")
+    with Peer.associated(pair.port, STORE) as first, Peer.associated(pair.port, STORE) as second:
+        assert worker_of(pair, first.name) != worker_of(pair, second.name)
+        assert first.store(one).status == 0
+        assert second.store(one).status == 0
+    pair.stop()
+    assert_all_there(pair.data, [one])
+
+
+def test_a_worker_that_is_killed_is_replaced(pair: Node):
+    before = workers(pair)
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Peer.associated(pair.port, ECHO)) for _ in range(6)]
+        before[0].kill()
+        eventually(lambda: log_lines(pair, "a worker died and is replaced"))
+        (line,) = log_lines(pair, "a worker died and is replaced")
+        victim = int(line.partition("worker=")[2].split()[0])
+        assert "exit_code=-9" in line
+        assert "associations=3" in line
+        for peer in peers:
+            if worker_of(pair, peer.name) == victim:
+                assert peer.read() is None
+            else:
+                assert peer.echo() == 0
+        echo_seconds(pair.port)
+    wait_until_all_serve(pair, 2)
+    assert len({worker.pid for worker in workers(pair)} & {worker.pid for worker in before}) == 1
+    assert pair.stop(trouble_expected=True) == 0
+
+
+def test_a_worker_that_hangs_keeps_nobody_else_waiting(pair: Node):
+    """Strangers that are handed to the other worker are served; the node stops all the same."""
+    hanging = workers(pair)[0]
+    hanging.suspend()
+    try:
+        with ExitStack() as stack:
+            served = 0
+            for _ in range(6):
+                peer = stack.enter_context(Peer(pair.port))
+                peer.send(ASSOCIATE)
+                peer.socket.settimeout(1)
+                try:
+                    served += peer.read() is not None
+                except TimeoutError:
+                    continue
+            assert served == 3
+    finally:
+        hanging.resume()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_aborts_what_does_not_end_and_leaves_no_process(
+    tmp_path: Path, count: int, by: signal.Signals
+):
+    options = configured(
+        tmp_path, f"[limits]\nshutdown_timeout = 1.5\n[workers]\ncount = {count}\n"
+    )
+    stored, torn = instance("1.2.3.81.1"), instance("1.2.3.81.2", pixels=500_000)
+    with Node(tmp_path / "data", *options) as node:
+        wait_until_all_serve(node, count) if count > 1 else None
+        assert store_all(node.port, [stored]) == [0]
+        family = [psutil.Process(node.process.pid), *workers(node)]
+        with (
+            Peer.associated(node.port, ECHO) as idle,
+            Peer.associated(node.port, STORE) as busy,
+            Peer(node.port) as silent,
+        ):
+            busy.begin_store(torn)
+            assert node.stop(by) == 0
+            assert idle.aborted() == (0, 0)
+            assert busy.aborted() == (0, 0)
+            assert silent.read() is None
+        psutil.wait_procs(family, 5)
+        assert not any(process.is_running() for process in family)
+    assert_all_there(tmp_path / "data", [stored])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_object_under_way_may_finish_while_the_node_stops(tmp_path: Path, count: int):
+    one = instance("1.2.3.82.1", pixels=500_000)
+    with Node(tmp_path / "data", "--workers", str(count)) as node:
+        with Peer.associated(node.port, STORE) as peer:
+            peer.begin_store(one)
+            stopping = threading.Thread(target=node.stop)
+            stopping.start()
+            eventually(lambda: log_lines(node, "event=stopping"))
+            peer.data_set(1, one.data_set)
+            assert peer.read_store_response().status == 0
+            assert peer.released()
+        stopping.join()
+    assert_all_there(tmp_path / "data", [one])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_impatient_second_ctrl_c_loses_nothing(tmp_path: Path, count: int):
+    """A terminal sends SIGINT to every process of the node, as often as the key is pressed."""
+    options = configured(tmp_path, f"[limits]\nshutdown_timeout = 1\n[workers]\ncount = {count}\n")
+    with (
+        Node(tmp_path / "data", *options) as node,
+        sending(83 + count, 3, lambda: node.port) as senders,
+    ):
+        wait_for_everyone(senders)
+        for _ in range(4):
+            for process in [psutil.Process(node.process.pid), *workers(node)]:
+                process.send_signal(signal.SIGINT)
+            eventually(lambda: log_lines(node, "event=stopping"))
+        assert node.process.wait(30) == 0
+        finish(senders)
+        assert "Traceback" not in node.log()
+        node.stop()
+    check_senders(tmp_path / "data", senders)
+
+
+def finish(senders: list[Sender]) -> None:
+    for sender in senders:
+        sender.stop()
+
+
+def test_workers_stop_by_themselves_when_the_supervisor_is_killed(pair: Node):
+    orphans = workers(pair)
+    with Peer.associated(pair.port, STORE) as peer:
+        one = instance("1.2.3.84.1")
+        assert peer.store(one).status == 0
+        pair.kill()
+        gone, alive = psutil.wait_procs(orphans, 20)
+        assert len(gone) == 2
+        assert not alive
+    with Node(pair.data):
+        pass
+    assert_all_there(pair.data, [one])
+
+
+def test_orphaned_workers_and_a_new_node_do_not_write_at_once(pair: Node):
+    """Started again at once, as a service manager does: nothing acknowledged may be lost."""
+    with sending(85, 3, lambda: pair.port) as senders:
+        wait_for_everyone(senders)
+        pair.kill()
+        refusals = 0
+        again = None
+        while again is None:
+            try:
+                again = Node(pair.data)
+            except AssertionError as refusal:
+                assert "Another process has the archive" in str(refusal)  # noqa: PT017
+                refusals += 1
+                assert refusals < 40
+        finish(senders)
+        assert again.stop(trouble_expected=True) == 0  # the orphans write to the same log
+    assert refusals
+    # Orphans that cannot reach the index refuse with A700; what they acknowledged counts.
+    assert_all_there(pair.data, [one for sender in senders for one in sender.acknowledged])
+
+
+def test_a_node_whose_workers_cannot_start_can_be_stopped(tmp_path: Path):
+    """The workers find a file where their folder should be, again and again."""
+    data = tmp_path / "data"
+    (data / "open").mkdir(parents=True)
+    (data / "open" / "0").write_text("in the way")
+    (data / "open" / "1").write_text("in the way")
+    serve = [str(ISOCENTER), "serve", "--port", "0", "--workers", "2", "--data", str(data)]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        node = subprocess.Popen(serve, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        eventually(lambda: b"a worker died" in log.read_bytes())
+        node.terminate()
+        assert node.wait(15) == 0
+    finally:
+        node.kill()
+        node.wait()
