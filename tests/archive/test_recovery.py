@@ -1,16 +1,20 @@
 """What a new start makes of what a crash left behind."""
 
 import shutil
+import sqlite3
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from isocenter.archive import recovery
 from isocenter.archive.archive import Archive
+from isocenter.archive.index import Index, IndexUnavailable, IndexWriter, Outcome
 from isocenter.archive.maintenance import verify
 from isocenter.archive.outcome import Disposition
 from isocenter.archive.receiving import BLOCK_SIZE
-from isocenter.archive.tar import BLOCK
+from isocenter.archive.tar import BLOCK, encode_header
 from tests.archive.storing import (
     Sending,
     announcement,
@@ -42,8 +46,10 @@ def the_pack(folder: Path) -> Path:
 
 
 def forget_index(folder: Path) -> None:
+    """Leave an index that has committed nothing yet."""
     for file in folder.glob("index.sqlite*"):
         file.unlink()
+    Index.open(folder / "index.sqlite").close()
 
 
 def kept(folder: Path) -> list[int]:
@@ -123,8 +129,6 @@ def test_packs_that_a_worker_of_a_larger_node_left_open_are_recovered_too(crashe
 
 
 def test_recovery_can_itself_be_interrupted(crashed, monkeypatch):
-    from isocenter.archive import recovery
-
     def crash(*_):
         raise KeyboardInterrupt
 
@@ -156,3 +160,78 @@ def test_two_packs_that_hold_different_objects_under_one_uid_leave_one_in_quaran
         assert stored_bytes(archive, 1) == data_set(1)
         (entry,) = archive.index.list_quarantine()
         assert entry.sop_instance_uid == sop_instance_uid(1)
+
+
+def test_an_index_that_does_not_commit_is_an_error_and_no_endless_start(crashed, monkeypatch):
+    monkeypatch.setattr(recovery, "INDEX_SECONDS", 0.01)
+    path = crashed / "index.sqlite"
+    with Index.open(path) as index, closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(IndexUnavailable, match="did not commit within"):
+            recovery.recover_archive(crashed, index)
+    assert kept(crashed) == [1, 2, 3]
+
+
+def test_what_the_index_cannot_take_is_quarantined_once(crashed, monkeypatch):
+    forget_index(crashed)
+    submit = IndexWriter.submit
+
+    def fail_on_two(self, entry, on_outcome=None):
+        if entry.sop_instance_uid == sop_instance_uid(2):
+            on_outcome(entry, Outcome.FAILED)
+        else:
+            submit(self, entry, on_outcome)
+
+    monkeypatch.setattr(IndexWriter, "submit", fail_on_two)
+    marker = next((crashed / "open").rglob("*.tar"))
+    for _ in range(2):  # the second time as after a kill before the marker was removed
+        marker.write_text("")
+        with Archive(crashed) as archive:
+            (entry,) = archive.index.list_quarantine()
+            assert entry.reason == "The index could not take this object."
+            assert entry.sop_instance_uid == sop_instance_uid(2)
+            assert stored_bytes(archive, 3) == data_set(3)
+    copies = [path for path in files_in(crashed / "quarantine") if path.endswith(".dcm")]
+    assert len(copies) == 1
+
+
+def test_many_markers_without_content_cost_one_walk_over_the_packs(crashed, monkeypatch):
+    for name in ("x", "y", "z"):
+        (crashed / "open" / "0" / f"{name}.tar").write_text("")
+    walked = []
+    rglob = Path.rglob
+
+    def counted(self, pattern):
+        walked.append(self)
+        return rglob(self, pattern)
+
+    with Index.open(crashed / "index.sqlite") as index, monkeypatch.context() as counting:
+        counting.setattr(Path, "rglob", counted)
+        recovery.recover_archive(crashed, index)
+    assert walked.count(crashed / "packs") == 1
+    assert kept(crashed) == [1, 2, 3]
+
+
+def test_records_behind_damage_are_looked_for_in_large_pieces(tmp_path, monkeypatch):
+    header = encode_header("1.2.3", "1.2.3.4", 1000, 42, 1_700_000_000)
+    pack = tmp_path / "pack.tar"
+    at = 3 * recovery.READ_SIZE - BLOCK
+    with pack.open("wb") as file:
+        for position in (BLOCK, at):
+            file.seek(position)
+            file.write(header)
+    reads = []
+    pread = recovery.os.pread
+
+    def counted(fd, length, position):
+        reads.append(position)
+        return pread(fd, length, position)
+
+    with pack.open("rb") as file, monkeypatch.context() as counting:
+        counting.setattr(recovery.os, "pread", counted)
+        found = list(recovery.find_records(file.fileno(), BLOCK))
+    assert [(position, record.offset) for position, record in found] == [
+        (BLOCK, 2 * BLOCK),
+        (at, at + BLOCK),
+    ]
+    assert len(reads) == 4

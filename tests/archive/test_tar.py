@@ -11,6 +11,7 @@ from isocenter.archive.tar import (
     PackDamaged,
     decode_header,
     encode_header,
+    find_headers,
     padding,
 )
 
@@ -63,6 +64,35 @@ def test_bytes_that_are_no_header_are_damage(block):
     if block != ZERO_BLOCK:
         with pytest.raises(PackDamaged):
             decode_header(block)
+
+
+@pytest.mark.parametrize(
+    ("field", "stated"),
+    [
+        (slice(148, 156), b"0008999\0"),
+        (slice(148, 156), b"+001234\0"),
+        (slice(124, 136), b"-0000000512\0"),
+        (slice(124, 136), b"0000_000_12\0"),
+        (slice(136, 148), b"-4444444444\0"),
+    ],
+)
+def test_a_number_that_is_not_octal_is_damage(field, stated):
+    header = bytearray(encode_header("1.2.3", "1.2.3.4", 1000, 42, 1_700_000_000))
+    header[field] = stated
+    if field.start != 148:
+        checksum = sum(header) - sum(header[148:156]) + 8 * 0x20
+        header[148:156] = b"%06o\0 " % checksum
+    with pytest.raises(PackDamaged):
+        decode_header(bytes(header))
+
+
+@given(st.lists(st.booleans()), st.integers(0, BLOCK - 1))
+def test_headers_are_found_where_blocks_begin(blocks, cut):
+    header = encode_header("1.2.3", "1.2.3.4", 1000, 42, 1_700_000_000)
+    noise = header[1:] + b"x"
+    piece = b"".join(header if whole else noise for whole in blocks) + header[:cut]
+    found = [position for position, _ in find_headers(piece)]
+    assert found == [n * BLOCK for n, whole in enumerate(blocks) if whole]
 
 
 def test_a_record_without_a_digest_is_not_one_of_ours():

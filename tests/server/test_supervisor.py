@@ -1,16 +1,28 @@
 """A node of several processes: who gets a connection, who is replaced, how everything stops."""
 
+import asyncio
+import os
 import signal
+import socket
 import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
+from isocenter.server import supervisor as module
+from isocenter.server import worker as worker_module
+from isocenter.server.config import Config
+from isocenter.server.supervisor import Supervisor, WorkersFailed, supervise
+from isocenter.server.worker import ENDED, MESSAGE, SERVE, TURN_AWAY
+from isocenter.upperlayer.pdu import AssociateAC
 from tests.server.support import ECHO, STORE, Peer, associate_rq, echo_seconds, store_all
 from tests.server.support_crashes import Sender, check_senders, sending, wait_for_everyone
 from tests.server.support_instances import instance
@@ -227,3 +239,224 @@ def test_a_node_whose_workers_cannot_start_can_be_stopped(tmp_path: Path):
     finally:
         node.kill()
         node.wait()
+
+
+def test_a_node_whose_workers_never_start_ends_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "START_ATTEMPTS", 1)
+    data = tmp_path / "data"
+    (data / "open").mkdir(parents=True)
+    (data / "open" / "0").write_text("in the way")
+    (data / "open" / "1").write_text("in the way")
+    config = Config.model_validate(
+        {"node": {"data_directory": data}, "listen": {"port": 0}, "workers": {"count": 2}}
+    )
+    with pytest.raises(WorkersFailed, match="None of the node's workers can start"):
+        supervise(config)
+
+
+def test_limits_hold_for_all_workers_together(tmp_path: Path):
+    """Eight from one address, four on each worker; the ninth is turned away until one ends."""
+    toml = "[limits]\nassociations_per_peer = 8\n[workers]\ncount = 2\n"
+    with Node(tmp_path / "data", *configured(tmp_path, toml)) as node, ExitStack() as stack:
+        wait_until_all_serve(node, 2)
+
+        def served() -> Peer | None:
+            peer = stack.enter_context(Peer(node.port))
+            peer.send(ASSOCIATE)
+            if isinstance(peer.read(), AssociateAC):
+                return peer
+            peer.socket.close()
+            return None
+
+        # Those that came before may still be counted.
+        peers = [eventually(served) for _ in range(8)]
+        assert not served()
+        assert peers[0] is not None
+        assert peers[0].released()
+        peers[0].socket.close()
+        assert eventually(served)
+        assert node.stop(trouble_expected=True) == 0
+
+
+# Without processes: what a real worker does too seldom
+
+
+class FakeWorker:
+    """A worker of which the test plays the part."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.load, self.ready = 0, True
+        self.hosts: dict[int, str] = {}
+        self.given: list[tuple[str, bytes]] = []
+        self.control, self.theirs = socket.socketpair()
+        self.dying, self.alive = os.pipe()
+        self.process = SimpleNamespace(sentinel=self.dying, exitcode=-9, join=self.join)
+
+    def join(self) -> None:
+        assert self.alive < 0, "the loop would wait for a worker that is still dying"
+
+    def end(self) -> None:
+        os.close(self.alive)
+        self.alive = -1
+
+    def hear(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.control.close()
+        self.theirs.close()
+        os.close(self.dying)
+        if self.alive >= 0:
+            self.end()
+
+
+def config_of_two() -> Config:
+    return Config.model_validate({"workers": {"count": 2}})
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    fakes: list[FakeWorker] = []
+    tries = 0
+
+    def start(_config: Config, number: int, *_: object) -> FakeWorker:
+        nonlocal tries
+        tries += 1
+        if tries < 4:
+            raise OSError(24, "Too many open files")
+        fakes.append(FakeWorker(number))
+        return fakes[-1]
+
+    async def scene() -> None:
+        supervisor: Any = Supervisor(config_of_two(), None, 0)  # type: ignore[arg-type]
+        supervisor._start(1)
+        while not fakes:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().remove_reader(fakes[0].control)
+
+    monkeypatch.setattr(module, "WorkerHandle", start)
+    with capture_logs() as lines:
+        asyncio.run(asyncio.wait_for(scene(), 20))
+    assert [line["event"] for line in lines] == ["a worker could not be started"] * 3
+    assert fakes[0].number == 1
+    fakes[0].close()
+
+
+def test_nobody_waits_for_a_worker_that_is_long_in_dying(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "RESTART_SECONDS", 0.0)
+    fakes: list[FakeWorker] = []
+
+    def start(_config: Config, number: int, *_: object) -> FakeWorker:
+        fakes.append(FakeWorker(number))
+        return fakes[-1]
+
+    async def scene() -> None:
+        supervisor: Any = Supervisor(config_of_two(), None, 0)  # type: ignore[arg-type]
+        supervisor._start(0)
+        fakes[0].theirs.close()
+        while fakes[0].control.fileno() >= 0:
+            await asyncio.sleep(0)
+        assert len(fakes) == 1
+        fakes[0].end()
+        while len(fakes) < 2:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().remove_reader(fakes[1].control)
+
+    monkeypatch.setattr(module, "WorkerHandle", start)
+    asyncio.run(asyncio.wait_for(scene(), 20))
+    for fake in fakes:
+        fake.close()
+
+
+class WorkerScene:
+    """A worker's side of the control socket, with a node that does nothing."""
+
+    def __init__(self, make_protocol: Any) -> None:
+        self.supervisor, control = socket.socketpair()
+        self.supervisor.setblocking(False)
+        control.setblocking(False)
+        self.control = control
+        self.worker: Any = worker_module._Worker(config_of_two(), control)
+        self.worker._loop = asyncio.get_running_loop()
+        self.worker._stop = asyncio.Event()
+        self.worker._node = SimpleNamespace(make_protocol=make_protocol)
+
+    async def told(self, count: int) -> list[tuple[bytes, int]]:
+        loop = asyncio.get_running_loop()
+        heard = b""
+        while len(heard) < count * MESSAGE.size:
+            heard += await loop.sock_recv(self.supervisor, 1 << 20)
+        return list(MESSAGE.iter_unpack(heard))
+
+    def close(self) -> None:
+        self.worker._loop.remove_writer(self.control)
+        self.control.close()
+        self.supervisor.close()
+
+
+def test_what_a_busy_supervisor_could_not_be_told_is_told_later():
+    async def scene() -> None:
+        worker = WorkerScene(None)
+        count = 200_000  # more than the socket holds
+        for number in range(count):
+            worker.worker._tell(ENDED, number)
+        assert worker.worker._untold
+        assert not worker.worker._stop.is_set()
+        told = await worker.told(count)
+        assert told == [(ENDED, number) for number in range(count)]
+        worker.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_a_connection_without_its_descriptor_is_told_to_have_ended():
+    async def scene() -> None:
+        worker = WorkerScene(None)
+        worker.supervisor.send(MESSAGE.pack(SERVE, 7))  # as the kernel delivers it under EMFILE
+        with capture_logs() as lines:
+            worker.worker._take_connection()
+        assert await worker.told(1) == [(ENDED, 7)]
+        assert lines[0]["event"] == "a connection was lost for want of file descriptors"
+        worker.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_a_connection_that_cannot_be_served_is_told_to_have_ended():
+    def fail(*, crowded: bool) -> asyncio.Protocol:
+        assert crowded
+        raise MemoryError
+
+    async def scene() -> None:
+        worker = WorkerScene(fail)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            socket.send_fds(worker.supervisor, [MESSAGE.pack(TURN_AWAY, 8)], [theirs.fileno()])
+        with capture_logs() as lines:
+            worker.worker._take_connection()
+            assert await worker.told(1) == [(ENDED, 8)]
+        assert lines[0]["event"] == "a connection could not be served"
+        worker.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_a_connection_is_told_to_have_ended_once_and_by_its_number():
+    async def scene() -> None:
+        worker = WorkerScene(lambda *, crowded: asyncio.Protocol())
+        peers = []
+        for number in (1, 2):
+            ours, theirs = socket.socketpair()
+            peers.append(ours)
+            with theirs:
+                socket.send_fds(worker.supervisor, [MESSAGE.pack(SERVE, number)], [theirs.fileno()])
+            worker.worker._take_connection()
+        for peer, number in ((peers[1], 2), (peers[0], 1)):
+            peer.close()
+            assert await worker.told(1) == [(ENDED, number)]
+        worker.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 20))

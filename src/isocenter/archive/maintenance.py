@@ -1,22 +1,44 @@
 """Looking after an archive: reading everything back, and rebuilding the index from packs alone."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import select
+import structlog
 
 from isocenter.archive.archive import locked
-from isocenter.archive.index import Index, IndexEntry, IndexReader, Outcome
-from isocenter.archive.index.schema import instance, pack
-from isocenter.archive.layout import INDEX_FILE, PACKS, QUARANTINE
-from isocenter.archive.packs import PackStore
+from isocenter.archive.index import Index, IndexEntry, IndexReader, IndexUnavailable, Outcome
+from isocenter.archive.index.connection import fold_log
+from isocenter.archive.index.reader import StoredRecord
+from isocenter.archive.layout import INDEX_FILE, MARKERS, PACKS, QUARANTINE
+from isocenter.archive.packs import PackStore, sync_folder
 from isocenter.archive.quarantine import Quarantine
-from isocenter.archive.records import dataset_digest, open_pack, read_entry, walk_records
-from isocenter.archive.tar import PackDamaged
+from isocenter.archive.records import (
+    Record,
+    dataset_digest,
+    open_pack,
+    read_entry,
+    walk_records,
+)
+from isocenter.archive.recovery import (
+    INDEX_SECONDS,
+    end_of,
+    find_records,
+    intact_entry,
+)
+from isocenter.archive.tar import BLOCK, END_OF_ARCHIVE, PackDamaged
 from isocenter.encoding.errors import EncodingError
+
+_REFUSALS = {
+    Outcome.CONFLICT: "Two packs hold different objects under this UID.",
+    Outcome.FAILED: "The index could not take this object.",
+}
+
+log = structlog.get_logger(__name__)
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -49,66 +71,149 @@ def reindex(folder: Path, *, on_progress: OnProgress | None = None) -> ReindexRe
     """Build the index anew from the packs in `folder`, then put it in the old one's place.
 
     The old index stays in use until the new one is complete, and is kept as `.old` afterwards.
-    `on_progress` gets packs read and packs in all. Raises ArchiveInUse and OSError.
+    `on_progress` gets packs read and packs in all. Raises ArchiveInUse, ArchiveIndexError and
+    OSError.
     """
     with locked(folder):
         target, fresh = folder / INDEX_FILE, folder / f"{INDEX_FILE}.new"
         _remove_database(fresh)
         with Index.open(fresh) as index:
-            report = _rebuild(folder, index, on_progress)
-        for suffix in ("-wal", "-shm"):
-            target.with_name(target.name + suffix).unlink(missing_ok=True)
-        if target.exists():
-            target.replace(target.with_name(f"{INDEX_FILE}.old"))
+            report = _Rebuild(folder, index).run(on_progress)
+        fold_log(fresh)
+        _keep_old(target, target.with_name(f"{INDEX_FILE}.old"))
         fresh.replace(target)
+        sync_folder(folder)
     return report
 
 
-def _rebuild(folder: Path, index: Index, on_progress: OnProgress | None) -> ReindexReport:
-    quarantine = Quarantine(folder / QUARANTINE)
-    kept_aside = list(quarantine.entries())
-    for kept in kept_aside:
-        index.record_quarantine(kept)
-    store = PackStore(folder)
-    packs = list(store.all_packs())
-    problems: list[Problem] = []
-    conflicts: list[IndexEntry] = []
-    stored = records = 0
-
-    def count(entry: IndexEntry, outcome: Outcome) -> None:
-        nonlocal stored
-        stored += outcome is Outcome.STORED
-        if outcome is Outcome.CONFLICT:
-            conflicts.append(entry)
-
-    for number, path in enumerate(packs, 1):
-        try:
-            for entry in _entries(store.root, path):
-                records += 1
-                index.submit(entry, count)
-        except (PackDamaged, EncodingError, OSError) as error:
-            problems.append(Problem(path, str(error)))
-        index.seal_pack(path, (store.root / path).stat().st_size)
-        if on_progress is not None:
-            on_progress(number, len(packs))
-    index.flush()
-    known = {(kept.sop_instance_uid, kept.digest) for kept in kept_aside}
-    for entry in conflicts:
-        if (entry.sop_instance_uid, entry.digest) not in known:
-            kept = quarantine.keep_record(
-                store.root / entry.pack, entry, "Two packs hold different objects under this UID."
-            )
-            index.record_quarantine(kept)
-    return ReindexReport(len(packs), records, stored, problems)
-
-
-def _entries(root: Path, path: str) -> Iterator[IndexEntry]:
-    fd = open_pack(root, path)
+def _keep_old(target: Path, old: Path) -> None:
+    """Give the old index a second name; its log must be gone before a new file has the first."""
+    if not target.exists():
+        _remove_database(target)  # a log of nothing
+        return
     try:
-        for record in walk_records(fd):
-            yield read_entry(fd, path, record)
-    finally:
-        os.close(fd)
+        fold_log(target)
+    except IndexUnavailable as error:
+        log.warning("the old index is kept with its log", error=error)
+    _remove_database(old)
+    try:
+        old.hardlink_to(target)
+    except OSError:  # a file system without links: a kill now leaves no index, which a start says
+        target.replace(old)
+    for suffix in ("-wal", "-shm"):
+        beside = target.with_name(target.name + suffix)
+        if beside.exists():
+            beside.replace(old.with_name(old.name + suffix))
+
+
+class _Rebuild:
+    """Reads every pack into an empty index."""
+
+    def __init__(self, folder: Path, index: Index) -> None:
+        self._index = index
+        self._store = PackStore(folder)
+        self._quarantine = Quarantine(folder / QUARANTINE)
+        self._unsealed = {marker.name for marker in (folder / MARKERS).rglob("*.tar")}
+        self._kept_aside: set[tuple[str, int]] = set()
+        self._offer_last: list[IndexEntry] = []
+        self._refused: list[tuple[IndexEntry, str]] = []
+        self._problems: list[Problem] = []
+        self._stored = self._records = 0
+
+    def run(self, on_progress: OnProgress | None) -> ReindexReport:
+        for kept in self._quarantine.entries():
+            self._index.record_quarantine(kept, INDEX_SECONDS)
+            self._kept_aside.add((kept.sop_instance_uid, kept.digest))
+        packs = list(self._store.all_packs())
+        for number, pack in enumerate(packs, 1):
+            self._offer_pack(pack)
+            if on_progress is not None:
+                on_progress(number, len(packs))
+        # Now they cannot take the place of what was stored under their UIDs.
+        for entry in self._offer_last:
+            self._index.submit(entry, self._note)
+        self._index.flush(INDEX_SECONDS)
+        self._keep_refused()
+        return ReindexReport(len(packs), self._records, self._stored, self._problems)
+
+    def _offer_pack(self, pack: str) -> None:
+        root = self._store.root
+        try:
+            fd = open_pack(root, pack)
+            try:
+                for entry in self._entries(fd, pack):
+                    self._records += 1
+                    if (entry.sop_instance_uid, entry.digest) in self._kept_aside:
+                        self._offer_last.append(entry)
+                    else:
+                        self._index.submit(entry, self._note)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            self._problems.append(Problem(pack, f"It cannot be read: {error.strerror}."))
+        self._index.seal_pack(pack, (root / pack).stat().st_size, INDEX_SECONDS)
+
+    def _entries(self, fd: int, pack: str) -> Iterator[IndexEntry]:
+        # What a crash left may have a header and no data; what was sealed was forced to disk.
+        unsealed = pack.rpartition("/")[2] in self._unsealed
+        read = intact_entry if unsealed else read_entry
+        for record in self._whole_records(fd, pack, torn_end_expected=unsealed):
+            try:
+                yield read(fd, pack, record)
+            except (PackDamaged, EncodingError) as error:
+                self._problems.append(Problem(pack, f"At byte {record.offset}: {error}"))
+
+    def _whole_records(self, fd: int, pack: str, *, torn_end_expected: bool) -> Iterator[Record]:
+        """Yield the records before, between and behind damage."""
+        position: int | None = 0
+        while position is not None:
+            reason = "A pack ends in the middle of a record, or too early."
+            try:
+                for record in walk_records(fd, position):
+                    yield record
+                    position = end_of(record)
+            except PackDamaged as error:
+                reason = str(error)
+            if _is_end(fd, position):
+                return
+            damaged, position = position, _next_intact(fd, pack, position + BLOCK)
+            if position is not None or not torn_end_expected:
+                behind = "nothing" if position is None else f"a whole record at byte {position}"
+                reason = f"At byte {damaged}: {reason} Behind it there is {behind}."
+                self._problems.append(Problem(pack, reason))
+
+    def _note(self, entry: IndexEntry, outcome: Outcome) -> None:
+        self._stored += outcome is Outcome.STORED
+        if outcome in _REFUSALS:
+            self._refused.append((entry, _REFUSALS[outcome]))
+
+    def _keep_refused(self) -> None:
+        for entry, reason in self._refused:
+            known = entry.sop_instance_uid, entry.digest
+            if known not in self._kept_aside:
+                self._kept_aside.add(known)
+                path = self._store.root / entry.pack
+                kept = self._quarantine.keep_record(path, entry, reason)
+                self._index.record_quarantine(kept, INDEX_SECONDS)
+
+
+def _is_end(fd: int, position: int) -> bool:
+    """Whether nothing but the marks of a pack's end are left. They may be cut off."""
+    rest = os.pread(fd, len(END_OF_ARCHIVE) + 1, position)
+    return END_OF_ARCHIVE.startswith(rest)
+
+
+def _next_intact(fd: int, pack: str, start: int) -> int | None:
+    """Return where the first record at or after `start` begins that matches its digest."""
+    size = os.fstat(fd).st_size
+    for position, record in find_records(fd, start):
+        if record.header.size and end_of(record) <= size:
+            try:
+                intact_entry(fd, pack, record)
+            except (PackDamaged, EncodingError):
+                continue
+            return position
+    return None
 
 
 def verify(folder: Path, *, on_progress: OnProgress | None = None) -> VerifyReport:
@@ -124,47 +229,39 @@ def verify(folder: Path, *, on_progress: OnProgress | None = None) -> VerifyRepo
 
 
 def _verify(reader: IndexReader, root: Path, on_progress: OnProgress | None) -> VerifyReport:
-    statement = (
-        select(
-            pack.c.path,
-            instance.c.offset,
-            instance.c.length,
-            instance.c.dataset_offset,
-            instance.c.digest,
-        )
-        .join_from(instance, pack)
-        .order_by(instance.c.pack, instance.c.offset)
-    )
     problems: list[Problem] = []
+    missing: Counter[Problem] = Counter()
     count = size = 0
     total = reader.statistics().instances
-    with reader.connect() as connection:
-        rows = connection.execution_options(yield_per=1000).execute(statement)
-        for path, of_pack in groupby(rows, key=lambda row: str(row.path)):
-            records = [(row.offset, row.length, row.dataset_offset, row.digest) for row in of_pack]
-            problems += _verify_pack(root, path, records)
-            count += len(records)
-            size += sum(length for _, length, _, _ in records)
-            if on_progress is not None:
-                on_progress(count, max(total, count))
+    for page in reader.pages_of_records():
+        page.sort()
+        for path, of_pack in groupby(page, key=attrgetter("pack")):
+            records = list(of_pack)
+            try:
+                problems += _verify_pack(root, path, records)
+            except OSError as error:
+                missing[Problem(path, f"It cannot be opened ({error.strerror})")] += len(records)
+        count += len(page)
+        size += sum(record.length for record in page)
+        if on_progress is not None:
+            on_progress(count, max(total, count))
+    for (path, reason), lost in missing.items():
+        problems.append(Problem(path, f"{reason}: {lost} instances are missing."))
     return VerifyReport(count, size, problems)
 
 
-def _verify_pack(root: Path, path: str, records: list[tuple[int, int, int, int]]) -> list[Problem]:
-    try:
-        fd = open_pack(root, path)
-    except OSError as error:
-        reason = f"It cannot be opened ({error.strerror}): {len(records)} instances are missing."
-        return [Problem(path, reason)]
+def _verify_pack(root: Path, path: str, records: list[StoredRecord]) -> list[Problem]:
+    """Return what is wrong with some records of a pack. Raises OSError if it cannot be opened."""
     problems = []
+    fd = open_pack(root, path)
     try:
-        for offset, length, dataset_offset, digest in records:
+        for _, offset, length, dataset_offset, digest in records:
             try:
                 actual = dataset_digest(fd, offset, length, dataset_offset)
             except (PackDamaged, OSError) as error:
                 problems.append(Problem(path, f"At byte {offset}: {error}"))
                 continue
-            if actual != digest % 2**64:
+            if actual != digest:
                 reason = f"At byte {offset}: the data set is not what was received."
                 problems.append(Problem(path, reason))
     finally:

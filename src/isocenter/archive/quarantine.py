@@ -1,19 +1,26 @@
 """Quarantine: objects that were kept, but that a person must look at before they are stored.
 
 Each lies in `quarantine/YYYYMMDD/` as a Part 10 file with a JSON file beside it that says why, so
-that the index's list of them can be rebuilt from the folder alone.
+that the index's list of them can be rebuilt from the folder alone. The note is there first: a kill
+may leave a note without an object, or files that end in `.part`. They mean nothing; whatever was
+to be kept is still where it was, or was never acknowledged.
 """
 
 import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import structlog
 
 from isocenter.archive.index import IndexEntry, QuarantineEntry
 from isocenter.archive.packs import read_range, sync_folder
 from isocenter.archive.spool import Spool
+
+log = structlog.get_logger(__name__)
 
 
 class Quarantine:
@@ -38,8 +45,7 @@ class Quarantine:
             source_ae=announced.source_ae,
             reason=reason,
         )
-        spool.move_to(path)
-        self._explain(path, entry)
+        self._place(path, entry, spool.move_to)
         return entry
 
     def keep_record(self, pack: Path, record: IndexEntry, reason: str) -> QuarantineEntry:
@@ -56,29 +62,55 @@ class Quarantine:
             source_ae=record.source_ae,
             reason=reason,
         )
-        with path.open("xb") as file:
-            for piece in read_range(pack, record.offset, record.length):
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        self._explain(path, entry)
+        copy = path.with_suffix(".dcm.part")
+        with _removed_on_failure(copy):
+            with copy.open("xb") as file:
+                for piece in read_range(pack, record.offset, record.length):
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            self._place(path, entry, copy.rename)
         return entry
 
     def entries(self) -> Iterator[QuarantineEntry]:
         """Yield what is in quarantine, the oldest day first."""
         for note in sorted(self.root.glob("*/*.json")):
-            yield QuarantineEntry(**json.loads(note.read_text()))
+            if not note.with_suffix(".dcm").exists():
+                continue
+            try:
+                entry = QuarantineEntry(**json.loads(note.read_text()))
+            except (OSError, ValueError, TypeError):
+                path = note.relative_to(self.root).as_posix()
+                log.error("a note in quarantine cannot be read", path=path)
+                continue
+            yield entry
 
     def _new_path(self) -> Path:
         day = self.root / time.strftime("%Y%m%d")
         day.mkdir(exist_ok=True)
         return day / f"{secrets.token_hex(8)}.dcm"
 
-    def _explain(self, path: Path, entry: QuarantineEntry) -> None:
+    def _place(self, path: Path, entry: QuarantineEntry, move: Callable[[Path], object]) -> None:
+        """Write the note, then `move` the object to its `path`, both durably."""
         note = path.with_suffix(".json")
-        with note.open("x") as file:
-            json.dump(entry._asdict(), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
+        draft = path.with_suffix(".json.part")
+        with _removed_on_failure(draft, note):
+            with draft.open("x") as file:
+                json.dump(entry._asdict(), file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(note)
+            sync_folder(path.parent)
+            move(path)
         sync_folder(path.parent)
         sync_folder(self.root)
+
+
+@contextmanager
+def _removed_on_failure(*paths: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for path in paths:
+            path.unlink(missing_ok=True)
+        raise

@@ -52,7 +52,7 @@ def read_entry(fd: int, pack: str, record: Record) -> IndexEntry:
     """
     size = record.header.size
     with mapped(fd, record.offset, size) as part10:
-        meta, dataset_offset = read_file_meta(part10[:_META_LIMIT])
+        meta, dataset_offset = read_file_meta(bytes(part10[:_META_LIMIT]))
         syntax = transfer_syntax(meta.transfer_syntax_uid)
         with part10[dataset_offset:] as dataset:
             if syntax.deflated:

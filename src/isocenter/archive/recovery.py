@@ -7,6 +7,8 @@ other.
 """
 
 import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +17,20 @@ import structlog
 from isocenter.archive.index import IndexEntry, Outcome
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.layout import MARKERS, PACKS, QUARANTINE
-from isocenter.archive.packs import sync_folder, write_fully
+from isocenter.archive.packs import READ_SIZE, sync_folder, write_fully
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.records import Record, dataset_digest, read_entry, walk_records
-from isocenter.archive.tar import BLOCK, END_OF_ARCHIVE, PackDamaged, decode_header, padding
+from isocenter.archive.tar import BLOCK, END_OF_ARCHIVE, PackDamaged, find_headers, padding
 from isocenter.encoding.errors import EncodingError
+
+INDEX_SECONDS = 60.0
+"""How long a recovery waits for the index, which on a full disk does not answer."""
+
+REFUSALS: Mapping[Outcome, str] = {
+    Outcome.CONFLICT: "Found again after a crash.",
+    Outcome.FAILED: "The index could not take this object.",
+}
+"""Why a record that was read again is put into quarantine, by what the index made of it."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +48,14 @@ def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quaranti
 
     Raises OSError and ArchiveIndexError; then nothing has been lost, and it can be run again.
     """
+
+    @cache
+    def all_packs() -> dict[str, str]:
+        return {path.name: path.relative_to(root).as_posix() for path in root.rglob("*.tar")}
+
     packs = records = cut = 0
     for marker in sorted(markers.rglob("*.tar")):
-        pack = _named_by(marker, root)
+        pack = _named_by(marker, root, all_packs)
         if pack is not None:
             found, removed = _recover_pack(root, pack, index, quarantine)
             packs, records, cut = packs + 1, records + found, cut + removed
@@ -47,7 +63,7 @@ def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quaranti
     return Recovered(packs, records, cut)
 
 
-def _named_by(marker: Path, root: Path) -> str | None:
+def _named_by(marker: Path, root: Path, all_packs: Callable[[], Mapping[str, str]]) -> str | None:
     """Return the pack that a marker stands for, None where there is none.
 
     After a power loss a marker may be there without its content; the pack has the same name.
@@ -55,8 +71,7 @@ def _named_by(marker: Path, root: Path) -> str | None:
     pack = marker.read_bytes().decode("ascii", "replace")
     if pack.endswith(".tar") and (root / pack).is_file():
         return pack
-    found = next(root.rglob(marker.name), None)
-    return None if found is None else found.relative_to(root).as_posix()
+    return all_packs().get(marker.name)
 
 
 def recover_archive(folder: Path, index: ArchiveIndex) -> Recovered:
@@ -71,32 +86,33 @@ def recover_archive(folder: Path, index: ArchiveIndex) -> Recovered:
 def _recover_pack(
     root: Path, pack: str, index: ArchiveIndex, quarantine: Quarantine
 ) -> tuple[int, int]:
-    conflicts: list[IndexEntry] = []
+    refused: list[tuple[IndexEntry, str]] = []
 
-    def note_conflict(entry: IndexEntry, outcome: Outcome) -> None:
-        if outcome is Outcome.CONFLICT:
-            conflicts.append(entry)
+    def note_refusal(entry: IndexEntry, outcome: Outcome) -> None:
+        if outcome in REFUSALS:
+            refused.append((entry, REFUSALS[outcome]))
 
     fd = os.open(root / pack, os.O_RDWR | os.O_CLOEXEC)
     try:
         size = os.fstat(fd).st_size
         end = count = 0
         for record, entry in _intact_records(fd, pack, index):
-            end = record.offset + record.header.size + padding(record.header.size)
+            end = end_of(record)
             count += 1
             if entry is not None:
-                index.submit(entry, note_conflict)
+                index.submit(entry, note_refusal)
         os.ftruncate(fd, end)
         write_fully(fd, [END_OF_ARCHIVE], end)
         os.fsync(fd)
     finally:
         os.close(fd)
     sync_folder((root / pack).parent)
-    index.forget_records(pack, end)
-    index.seal_pack(pack, end + len(END_OF_ARCHIVE))
-    for entry in conflicts:
-        kept = quarantine.keep_record(root / pack, entry, "Found again after a crash.")
-        index.record_quarantine(kept)
+    index.forget_records(pack, end, INDEX_SECONDS)
+    index.seal_pack(pack, end + len(END_OF_ARCHIVE), INDEX_SECONDS)
+    for entry, reason in refused:
+        if not index.is_quarantined(entry.sop_instance_uid, entry.digest):
+            kept = quarantine.keep_record(root / pack, entry, reason)
+            index.record_quarantine(kept, INDEX_SECONDS)
     removed = max(0, size - end)
     log.info("recovered a pack", pack=pack, records=count, bytes_cut=removed)
     return count, removed
@@ -117,7 +133,7 @@ def _intact_records(
         try:
             for record in walk_records(fd, position):
                 found.append((record, _missing_entry(fd, pack, record, index)))
-                position = record.offset + record.header.size + padding(record.header.size)
+                position = end_of(record)
         except (PackDamaged, EncodingError) as error:
             log.warning("a pack holds a torn record", pack=pack, error=str(error))
         torn_at, position = position, _next_known(fd, pack, position, index)
@@ -128,19 +144,38 @@ def _intact_records(
 
 def _next_known(fd: int, pack: str, torn_at: int, index: ArchiveIndex) -> int | None:
     """Return where the first record behind `torn_at` begins that the index knows to be there."""
-    for position in range(torn_at + BLOCK, os.fstat(fd).st_size, BLOCK):
-        try:
-            header = decode_header(os.pread(fd, BLOCK, position))
-        except (PackDamaged, ValueError):
-            continue
-        if header is not None and _is_known(pack, Record(position + BLOCK, header), index):
-            return position
-    return None
+    behind = find_records(fd, torn_at + BLOCK)
+    return next((position for position, record in behind if _is_known(pack, record, index)), None)
 
 
 def _missing_entry(fd: int, pack: str, record: Record, index: ArchiveIndex) -> IndexEntry | None:
     if _is_known(pack, record, index):
         return None
+    return intact_entry(fd, pack, record)
+
+
+def end_of(record: Record) -> int:
+    """Return where the next record of the pack begins."""
+    return record.offset + record.header.size + padding(record.header.size)
+
+
+def find_records(fd: int, start: int) -> Iterator[tuple[int, Record]]:
+    """Yield whatever looks like a record at or after `start`, and where its header begins.
+
+    It may be the inside of an object.
+    """
+    position = start
+    while piece := os.pread(fd, READ_SIZE, position):
+        for at, header in find_headers(piece):
+            yield position + at, Record(position + at + BLOCK, header)
+        position += READ_SIZE
+
+
+def intact_entry(fd: int, pack: str, record: Record) -> IndexEntry:
+    """Return the index entry of a record whose data set matches its digest.
+
+    Raises PackDamaged and EncodingError.
+    """
     entry = read_entry(fd, pack, record)
     if dataset_digest(fd, entry.offset, entry.length, entry.dataset_offset) != entry.digest:
         raise PackDamaged("A record's data set does not match its digest.")

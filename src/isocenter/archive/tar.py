@@ -10,6 +10,7 @@ us. Two things are ours, and harmless to any tar reader:
 """
 
 import string
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from isocenter.errors import IsocenterError
@@ -18,9 +19,11 @@ BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
 END_OF_ARCHIVE = bytes(2 * BLOCK)
 
+_MAGIC, _MAGIC_OFFSET = b"ustar\0", 257
 _OWNER = b"isocenter"
 _DIGEST_PREFIX = "xxh3-"
 _OCTAL_SIZE_LIMIT = 8**11
+_OCTAL_DIGITS = b"01234567"
 _HEX_DIGITS = frozenset(string.hexdigits.encode())
 
 
@@ -87,21 +90,33 @@ def decode_header(block: bytes) -> RecordHeader | None:
     """
     if block == ZERO_BLOCK:
         return None
-    if len(block) != BLOCK or block[257:263] != b"ustar\0":
+    if len(block) != BLOCK or not block.startswith(_MAGIC, _MAGIC_OFFSET):
         raise PackDamaged("A pack holds bytes where a record header should be.")
-    stated = block[148:156].rstrip(b"\0 ")
     actual = sum(block) - sum(block[148:156]) + 8 * 0x20
-    if not stated.isdigit() or int(stated, 8) != actual:
-        raise PackDamaged("A record header in a pack does not match its own checksum.")
     try:
+        if _octal(block[148:156]) != actual:
+            raise PackDamaged("A record header in a pack does not match its own checksum.")
         return RecordHeader(
             name=f"{_text(block[345:500])}/{_text(block[0:100])}",
             size=_size(block[124:136]),
             digest=_digest(_text(block[297:329])),
-            received_at=int(block[136:147], 8),
+            received_at=_octal(block[136:148]),
         )
     except ValueError:
         raise PackDamaged("A record header in a pack holds no number where one must be.") from None
+
+
+def find_headers(piece: bytes) -> Iterator[tuple[int, RecordHeader]]:
+    """Yield every block of `piece` that is a whole record header, and where it begins."""
+    for position in range(0, len(piece), BLOCK):
+        if not piece.startswith(_MAGIC, position + _MAGIC_OFFSET):
+            continue
+        try:
+            header = decode_header(piece[position : position + BLOCK])
+        except PackDamaged:
+            continue
+        if header is not None:
+            yield position, header
 
 
 def _text(field: bytes) -> str:
@@ -111,7 +126,14 @@ def _text(field: bytes) -> str:
 def _size(field: bytes) -> int:
     if field[0] & 0x80:
         return int.from_bytes(field[1:], "big")
-    return int(field.rstrip(b"\0 ") or b"0", 8)
+    return _octal(field)
+
+
+def _octal(field: bytes) -> int:
+    digits = field.rstrip(b"\0 ")
+    if digits.strip(_OCTAL_DIGITS):  # int() would take a sign and underscores, too
+        raise ValueError
+    return int(digits or b"0", 8)
 
 
 def _digest(group: str) -> int:

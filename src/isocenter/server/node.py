@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -81,7 +80,7 @@ class Node:
             ArchiveQueries(archive),
             self._query_threads,
             ae_title=config.node.ae_title,
-            limit=config.find.limit or 2**63 - 1,
+            limit=config.find.limit or None,
         )
         terms = self._retrieve_terms(archive)
         self._destinations = self._make_destinations()
@@ -162,8 +161,6 @@ class Node:
         self._per_host[host] -= 1
         if not self._per_host[host]:
             del self._per_host[host]
-        if self.on_ended is not None:
-            self.on_ended()
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""

@@ -11,21 +11,34 @@ import asyncio
 import multiprocessing
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 
 import structlog
 
-from isocenter.archive.archive import locked
+from isocenter.archive.archive import locked, require_index
 from isocenter.archive.index import Index
 from isocenter.archive.index.remote import IndexService
 from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
+from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
 from isocenter.server.running import bind, log_loop_error, stop_requested
-from isocenter.server.worker import ENDED, LOCK, READY, SERVE, TURN_AWAY, run_worker
+from isocenter.server.worker import (
+    ENDED,
+    LOCK,
+    MESSAGE,
+    READY,
+    SERVE,
+    TURN_AWAY,
+    run_worker,
+)
 
 RESTART_SECONDS = 1.0
 """How long a worker that died is left dead, lest a crash at start becomes a busy loop."""
+
+START_ATTEMPTS = 3
+"""How often each worker is started before a node of which none has ever served gives up."""
 
 EXTRA_SECONDS = 10.0
 """What a worker may need to seal its packs, beyond the time its associations get."""
@@ -33,40 +46,70 @@ EXTRA_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
+class WorkersFailed(IsocenterError):
+    """None of a node's workers can start."""
+
+
 class WorkerHandle:
     """A worker process as its supervisor sees it."""
 
     def __init__(self, config: Config, number: int, index: Index, lock: int) -> None:
         self.number = number
-        self.load = 0
         self.ready = False
+        self.hosts: dict[int, str] = {}  # of each connection that it has, by number
+        self._handed_over = 0
+        self._heard = bytearray()
         context = multiprocessing.get_context("spawn")
         self.control, theirs = socket.socketpair()
-        self.control.setblocking(False)
-        # Should this process be killed, no other may write until the worker has ended, too.
-        socket.send_fds(self.control, [LOCK], [lock])
-        pipe, their_pipe = context.Pipe()
-        self.service = IndexService(index.writer, pipe)
-        self.process: BaseProcess = context.Process(
-            target=run_worker, args=(config, number, theirs, their_pipe), name=f"worker-{number}"
-        )
-        self.process.start()
-        theirs.close()
-        their_pipe.close()
+        with theirs, ExitStack() as on_failure:
+            on_failure.callback(self.control.close)
+            self.control.setblocking(False)
+            # Should this process be killed, no other may write until the worker has ended, too.
+            socket.send_fds(self.control, [LOCK], [lock])
+            pipe, their_pipe = context.Pipe()
+            with their_pipe:
+                self.service = IndexService(index.writer, pipe)
+                self.process: BaseProcess = context.Process(
+                    target=run_worker,
+                    args=(config, number, theirs, their_pipe),
+                    name=f"worker-{number}",
+                )
+                self.process.start()
+            on_failure.pop_all()
 
-    def hand_over(self, connection: socket.socket, wish: bytes) -> bool:
+    @property
+    def load(self) -> int:
+        """How many connections it has."""
+        return len(self.hosts)
+
+    def hand_over(self, connection: socket.socket, host: str, wish: bytes) -> bool:
         """Give the worker a connection; say whether it could take it."""
+        number = (self._handed_over + 1) % 2**32
         try:
-            socket.send_fds(self.control, [wish], [connection.fileno()])
+            socket.send_fds(self.control, [MESSAGE.pack(wish, number)], [connection.fileno()])
         except OSError:
             return False
-        self.load += 1
+        self._handed_over = number
+        self.hosts[number] = host
         return True
 
-    def close(self) -> None:
-        """Forget a worker that has ended."""
-        self.control.close()
-        self.process.join()
+    def hear(self) -> bool:
+        """Take in what the worker says; return whether it is still there."""
+        try:
+            said = self.control.recv(4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            said = b""
+        self._heard += said
+        whole = len(self._heard) // MESSAGE.size * MESSAGE.size
+        for what, number in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
+            if what == READY:
+                self.ready = True
+            elif what == ENDED:
+                self.hosts.pop(number, None)
+        del self._heard[:whole]
+        return bool(said)
 
 
 class Supervisor:
@@ -79,21 +122,30 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._workers: dict[int, WorkerHandle] = {}
         self._ready = asyncio.Event()
+        self._gave_up = asyncio.Event()
+        self._failures = 0
         self._stopping = False
 
     async def run(
         self, listener: socket.socket, on_listening: Callable[[int], None] | None
     ) -> None:
-        """Serve until SIGINT or SIGTERM."""
+        """Serve until SIGINT or SIGTERM. Raises WorkersFailed."""
         stop = stop_requested(self._loop)
         for number in range(self._config.workers.count):
             self._start(number)
-        waits = [self._loop.create_task(event.wait()) for event in (self._ready, stop)]
+        events = (self._ready, stop, self._gave_up)
+        waits = [self._loop.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
+        if self._ready.is_set() and not stop.is_set():
             await self._serve_until(waits[1], listener, on_listening)
-        waits[0].cancel()
+        for wait in waits:
+            wait.cancel()
         await self._stop()
+        if self._gave_up.is_set() and not stop.is_set():
+            raise WorkersFailed(
+                f"None of the node's workers can start, tried {START_ATTEMPTS} times each; "
+                "the log says why."
+            )
 
     async def _serve_until(
         self,
@@ -114,57 +166,78 @@ class Supervisor:
     async def _accept(self, listener: socket.socket) -> None:
         while True:
             try:
-                connection, _ = await self._loop.sock_accept(listener)
+                connection, address = await self._loop.sock_accept(listener)
             except OSError as error:  # out of file descriptors, say: others go on
                 log.error("could not accept a connection", error=error.strerror)
                 await asyncio.sleep(0.1)
                 continue
             with connection:
-                self._assign(connection)
+                self._assign(connection, address[0])
 
-    def _assign(self, connection: socket.socket) -> None:
-        load = sum(worker.load for worker in self._workers.values())
-        wish = SERVE if load < self._config.limits.associations else TURN_AWAY
+    def _assign(self, connection: socket.socket, host: str) -> None:
+        wish = TURN_AWAY if self._is_crowded(host) else SERVE
         ready = [worker for worker in self._workers.values() if worker.ready]
         for worker in sorted(ready, key=lambda worker: worker.load):
-            if worker.hand_over(connection, wish):
+            if worker.hand_over(connection, host, wish):
                 return
         log.error("no worker could take a connection")
+
+    def _is_crowded(self, host: str) -> bool:
+        hosts = [of for worker in self._workers.values() for of in worker.hosts.values()]
+        limits = self._config.limits
+        return (
+            len(hosts) >= limits.associations or hosts.count(host) >= limits.associations_per_peer
+        )
 
     def _start(self, number: int) -> None:
         if self._stopping:
             return
-        worker = self._workers[number] = WorkerHandle(self._config, number, self._index, self._lock)
+        try:
+            worker = WorkerHandle(self._config, number, self._index, self._lock)
+        except (OSError, MemoryError, RuntimeError) as error:  # no descriptor, memory or thread
+            log.error("a worker could not be started", worker=number, error=error)
+            self._start_again(number, failed=True)
+            return
+        self._workers[number] = worker
         self._loop.add_reader(worker.control, self._hear, worker)
 
+    def _start_again(self, number: int, *, failed: bool) -> None:
+        self._failures += failed
+        if (
+            not self._ready.is_set()
+            and self._failures >= START_ATTEMPTS * self._config.workers.count
+        ):
+            self._gave_up.set()
+        else:
+            self._loop.call_later(RESTART_SECONDS, self._start, number)
+
     def _hear(self, worker: WorkerHandle) -> None:
-        try:
-            said = worker.control.recv(4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            said = b""
-        if not said:
+        if not worker.hear():
             self._lost(worker)
-            return
-        if READY in said:
-            worker.ready = True
+        elif worker.ready:
             self._ready.set()
-        worker.load -= said.count(ENDED)
 
     def _lost(self, worker: WorkerHandle) -> None:
         self._loop.remove_reader(worker.control)
-        worker.close()
+        worker.control.close()
+        if not self._stopping:
+            # It may be long in dying, which nobody else shall wait for.
+            self._loop.add_reader(worker.process.sentinel, self._bury, worker)
+
+    def _bury(self, worker: WorkerHandle) -> None:
+        self._loop.remove_reader(worker.process.sentinel)
         if self._stopping:
             return
+        worker.process.join()
         log.error(
             "a worker died and is replaced",
             worker=worker.number,
             exit_code=worker.process.exitcode,
             associations=worker.load,
         )
-        worker.ready, worker.load = False, 0
-        self._loop.call_later(RESTART_SECONDS, self._start, worker.number)
+        was_ready, worker.ready = worker.ready, False
+        worker.hosts.clear()
+        self._start_again(worker.number, failed=not was_ready)
 
     async def _stop(self) -> None:
         self._stopping = True
@@ -190,10 +263,11 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
     with (
         bind(config) as listener,
         locked(folder) as lock,
-        Index.open(folder / INDEX_FILE) as index,
     ):
-        recover_archive(folder, index)
-        asyncio.run(_supervise(config, index, lock, listener, on_listening))
+        require_index(folder)
+        with Index.open(folder / INDEX_FILE) as index:
+            recover_archive(folder, index)
+            asyncio.run(_supervise(config, index, lock, listener, on_listening))
 
 
 async def _supervise(

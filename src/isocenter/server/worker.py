@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
+from struct import Struct
 
 import structlog
 
@@ -26,6 +29,9 @@ from isocenter.server.running import (
     open_archive,
     stop_requested,
 )
+
+MESSAGE = Struct("!cI")
+"""Both sides' messages: what, and the number that the supervisor gave to the connection."""
 
 ENDED = b"-"
 """Tells the supervisor that a connection is over."""
@@ -63,46 +69,85 @@ class _Worker:
         self._config = config
         self._control = control
         self._starting: set[asyncio.Task[object]] = set()
+        self._untold = bytearray()
 
     async def run(self, archive: Archive) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
         self._node = Node(self._config, archive)
-        self._node.on_ended = self._tell_ended
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
-        self._control.send(READY)
+        self._tell(READY)
         await self._stop.wait()
         loop.remove_reader(self._control)
         await self._node.stop()
 
     def _take_connection(self) -> None:
         try:
-            wish, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+            message, descriptors, _, _ = socket.recv_fds(self._control, MESSAGE.size, 1)
         except BlockingIOError:
             return
-        if not wish:  # the supervisor is gone
+        if not message:  # the supervisor is gone
             log.error("the supervisor is gone; stopping")
             self._stop.set()
             return
-        for descriptor in descriptors:
-            connection = socket.socket(fileno=descriptor)
-            connection.setblocking(False)
-            self._serve(connection, crowded=wish == TURN_AWAY)
+        wish, number = MESSAGE.unpack(message)
+        ended = partial(self._tell, ENDED, number)
+        if not descriptors:  # the kernel drops those for which the process has no room
+            log.error("a connection was lost for want of file descriptors")
+            ended()
+            return
+        connection = _HandedOver(descriptors[0], ended)
+        connection.setblocking(False)
+        self._serve(connection, crowded=wish == TURN_AWAY)
 
-    def _serve(self, connection: socket.socket, *, crowded: bool) -> None:
-        loop = asyncio.get_running_loop()
+    def _serve(self, connection: _HandedOver, *, crowded: bool) -> None:
+        loop = self._loop
         task = loop.create_task(
             loop.connect_accepted_socket(
                 lambda: self._node.make_protocol(crowded=crowded), connection
             )
         )
         self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+        task.add_done_callback(partial(self._started, connection))
 
-    def _tell_ended(self) -> None:
+    def _started(self, connection: _HandedOver, task: asyncio.Task[object]) -> None:
+        self._starting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a connection could not be served", exc_info=error)
+            connection.close()
+
+    def _tell(self, what: bytes, number: int = 0) -> None:
+        if self._loop.is_closed():
+            return
+        self._untold += MESSAGE.pack(what, number)
+        self._send_untold()
+
+    def _send_untold(self) -> None:
+        """Tell the supervisor what it has not been told; later, where it does not listen now."""
         try:
-            self._control.send(ENDED)
+            del self._untold[: self._control.send(self._untold)]
+        except BlockingIOError:
+            pass
         except OSError:
+            self._untold.clear()
             self._stop.set()
+        if self._untold:
+            self._loop.add_writer(self._control, self._send_untold)
+        else:
+            self._loop.remove_writer(self._control)
+
+
+class _HandedOver(socket.socket):
+    """A connection of the supervisor's; it is over when the transport closes its socket."""
+
+    def __init__(self, descriptor: int, on_closed: Callable[[], None]) -> None:
+        super().__init__(fileno=descriptor)
+        self._on_closed: Callable[[], None] | None = on_closed
+
+    def close(self) -> None:
+        super().close()
+        if self._on_closed is not None:
+            on_closed, self._on_closed = self._on_closed, None
+            on_closed()

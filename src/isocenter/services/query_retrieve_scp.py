@@ -75,7 +75,7 @@ class FindProvider:
     """C-FIND SCP. `limit` bounds the matches of one query; that there were more ends it in A700."""
 
     def __init__(
-        self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int
+        self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int | None
     ) -> None:
         self.engine = engine
         self.threads = threads
@@ -274,7 +274,8 @@ class FindOperation:
         self, matches: Matches, level: str, requested: Mapping[int, str], character_set: str | None
     ) -> Iterator[bytes]:
         own = {QUERY_RETRIEVE_LEVEL: level, RETRIEVE_AE_TITLE: self._provider.ae_title}
-        for match in islice(matches, self._provider.limit + 1):
+        limit = self._provider.limit
+        for match in islice(matches, None if limit is None else limit + 1):
             values = {
                 tag: match.get(tag, "") for tag in requested if tag not in matches.unsupported
             }

@@ -7,6 +7,7 @@ SQLAlchemy's execution alone costs more than the whole statement.
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.expression import ClauseElement
 
-from isocenter.archive.index.errors import IndexUnusable
+from isocenter.archive.index.errors import IndexUnavailable, IndexUnusable
 
 BUSY_TIMEOUT_SECONDS = 5.0
 _WRITER_CACHE_KIB = 32 * 1024
@@ -87,6 +88,23 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
     return connection
+
+
+def fold_log(path: Path) -> None:
+    """Write what is in the log into the file itself, so that it alone is the whole database.
+
+    Raises:
+        IndexUnavailable: it is not a database, in use, or on a full disk.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise IndexUnavailable(
+            f"The log of {path.name} cannot be written back: {error}."
+        ) from error
+    if busy:
+        raise IndexUnavailable(f"The log of {path.name} is in use by another process.")
 
 
 def reading_engine(path: Path) -> Engine:

@@ -2,8 +2,9 @@
 
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakSet
 
 from sqlalchemy import Connection, func, select
@@ -43,6 +44,16 @@ _LOCATE = Statement(
     .where(instance.c.uid == b"")
 )
 _TERM = Statement(select(term.c.value).where(term.c.id == 0))
+
+
+class StoredRecord(NamedTuple):
+    """Where an instance's bytes lie; the fields mean what they mean in `IndexEntry`."""
+
+    pack: str
+    offset: int
+    length: int
+    dataset_offset: int
+    digest: int
 
 
 class _ThreadConnection:
@@ -127,6 +138,29 @@ class IndexReader:
         rest = [query.scalar_subquery() for query in (unsealed, sealed_bytes, quarantined)]
         with self.connect() as connection:
             return Statistics(*connection.execute(select(*counts, *rest)).one())
+
+    def pages_of_records(self, size: int = 10_000) -> Iterator[list[StoredRecord]]:
+        """Yield every instance in the order of arrival, at most `size` at a time.
+
+        Each page is a query of its own: whoever takes hours over them does not keep SQLite from
+        folding its log meanwhile. They go by instance, for the index cannot list one pack quickly.
+        """
+        columns = [instance.c[name] for name in StoredRecord._fields[1:]]
+        statement = (
+            select(instance.c.id, pack.c.path, *columns)
+            .join_from(instance, pack)
+            .order_by(instance.c.id)
+            .limit(size)
+        )
+        last = 0
+        while True:
+            with self.connect() as connection:
+                rows = connection.execute(statement.where(instance.c.id > last)).all()
+            if not rows:
+                return
+            last = rows[-1][0]
+            records = [StoredRecord(*row[1:]) for row in rows]
+            yield [record._replace(digest=record.digest & _DIGEST_MASK) for record in records]
 
     def close(self) -> None:
         """Close every connection. No other thread may be reading any more."""

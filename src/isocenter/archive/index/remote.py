@@ -23,6 +23,7 @@ from isocenter.archive.index.reader import IndexReader
 _SUBMIT = "submit"
 _OUTCOMES = "outcomes"
 _BATCH = 200
+_HEALTH_SECONDS = 1.0
 _GONE = "The process that writes the index is gone; the packs are read at the next start."
 
 Item = TypeVar("Item")
@@ -74,11 +75,17 @@ class IndexService:
             self._answers.put((request, number, None))
 
     def _give(self) -> None:
-        for answers in _batches(self._answers):
+        told = True
+        # A writer that keeps trying answers nothing, and that is when its health matters.
+        for answers in _batches(self._answers, _HEALTH_SECONDS):
+            healthy = self._writer.healthy
+            if not answers and healthy == told:
+                continue
             try:
-                self._pipe.send((self._writer.healthy, answers))
+                self._pipe.send((healthy, answers))
             except OSError:
                 return  # the process is gone; whoever replaces it reads its packs again
+            told = healthy
 
 
 class RemoteIndex:
@@ -221,9 +228,21 @@ class RemoteIndex:
             call.set_exception(IndexUnavailable(_GONE))
 
 
-def _batches(queue: "SimpleQueue[Item | None]") -> Iterator[list[Item]]:
-    """Yield what is in the queue, as much at once as there is, until None comes."""
-    while (item := queue.get()) is not None:
+def _batches(
+    queue: "SimpleQueue[Item | None]", patience: float | None = None
+) -> Iterator[list[Item]]:
+    """Yield what is in the queue, as much at once as there is, until None comes.
+
+    Yield an empty batch whenever nothing has come for `patience` seconds.
+    """
+    while True:
+        try:
+            item = queue.get(timeout=patience)
+        except Empty:
+            yield []
+            continue
+        if item is None:
+            return
         batch = [item]
         while len(batch) < _BATCH:
             try:
