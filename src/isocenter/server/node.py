@@ -100,7 +100,6 @@ class Node:
             unknown_sop_classes=config.storage.accept_unknown_sop_classes,
         )
         self.service_for = self._acceptance.service_for
-        self.on_ended: Callable[[], None] | None = None
 
     @property
     def load(self) -> int:
