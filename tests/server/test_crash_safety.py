@@ -12,6 +12,7 @@ from random import Random
 import pytest
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.index import Index
 from isocenter.archive.layout import INDEX_FILE, MARKERS
 from isocenter.archive.maintenance import verify
 from isocenter.archive.outcome import Disposition, Outcome
@@ -126,9 +127,15 @@ def torn(request: pytest.FixtureRequest, crashed: Path, tmp_path: Path) -> Path:
     """A copy to damage; the index knows its records, or has been lost with the crash."""
     shutil.copytree(crashed, tmp_path / "torn")
     if not request.param:
-        for path in (tmp_path / "torn").glob(f"{INDEX_FILE}*"):
-            path.unlink()
+        forget_index(tmp_path / "torn")
     return tmp_path / "torn"
+
+
+def forget_index(folder: Path) -> None:
+    """Leaves an index that had committed nothing yet."""
+    for path in folder.glob(f"{INDEX_FILE}*"):
+        path.unlink()
+    Index.open(folder / INDEX_FILE).close()
 
 
 def the_pack(folder: Path) -> Path:
@@ -223,8 +230,7 @@ def test_a_last_record_without_its_header_was_never_acknowledged(torn: Path):
 def test_a_flipped_bit_in_an_unindexed_record_is_noticed(crashed: Path, tmp_path: Path):
     """Nobody vouches for it but its digest: it is cut off like a torn one."""
     shutil.copytree(crashed, tmp_path / "torn")
-    for path in (tmp_path / "torn").glob(f"{INDEX_FILE}*"):
-        path.unlink()
+    forget_index(tmp_path / "torn")
     pack = the_pack(tmp_path / "torn")
     position = record_starts(pack)[-1] - 700
     overwrite(pack, position, bytes([pack.read_bytes()[position] ^ 4]))

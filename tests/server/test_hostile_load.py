@@ -368,4 +368,5 @@ def test_one_address_cannot_take_every_association(start_node, tmp_path: Path):
 
 def test_what_was_stored_meanwhile_is_there(node: Node):
     """The last test of this module."""
-    assert_stored(node.data, [instance("1.2.3.7.1"), instance("1.2.3.7.4")])
+    large = instance("1.2.3.7.2", pixels=2 * 1024 * 1024)
+    assert_stored(node.data, [instance("1.2.3.7.1"), large, instance("1.2.3.7.4")])
