@@ -56,12 +56,13 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
     # Kept open to the end of the process: see `archive.locked`.
     _, _lock, _, _ = socket.recv_fds(control, len(LOCK), 1)
     index = RemoteIndex(config.node.data_directory / INDEX_FILE, pipe)
-    try:
-        with index, open_archive(config, worker=str(number), index=index) as archive:
-            asyncio.run(_Worker(config, control).run(archive))
-            ignore_signals()
-    except IndexUnavailable as error:
-        log.error("stopped without the index", error=error)
+    with control:
+        try:
+            with index, open_archive(config, worker=str(number), index=index) as archive:
+                asyncio.run(_Worker(config, control).run(archive))
+                ignore_signals()
+        except IndexUnavailable as error:
+            log.error("stopped without the index", error=error)
 
 
 class _Worker:
