@@ -89,3 +89,16 @@ def test_what_was_acknowledged_outlives_a_kill(start_node, folder: Path, tmp_pat
     assert found.returncode == 0, found.stdout
     again.stop()
     assert data_sets(extract_packs(node.data, tmp_path / "out")) == sent()
+
+
+def test_dciodvfy_finds_nothing_in_a_file_from_a_pack_that_it_did_not_find_before(tmp_path: Path):
+    isocenter("import", "--data", tmp_path / "data", *map(bundled, FILES))
+    found = 0
+    for path in extract_packs(tmp_path / "data", tmp_path / "unpacked"):
+        (source,) = (
+            bundled(name) for name in FILES if data_set_of(bundled(name)) == data_set_of(path)
+        )
+        new = set(peers.dciodvfy(path)) - set(peers.dciodvfy(source))
+        assert new == set(), source.name
+        found += 1
+    assert found == len(FILES)

