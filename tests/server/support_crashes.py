@@ -9,6 +9,7 @@ from random import Random
 
 import psutil
 
+from isocenter.dimse.status import OUT_OF_RESOURCES
 from tests.server.support import ECHO, STORE, Peer
 from tests.server.support_instances import Instance, instance
 from tests.server.support_nodes import (
@@ -51,6 +52,10 @@ class Sender(threading.Thread):
                 with Peer.associated(self._port(), STORE, ECHO) as peer:
                     while not self._stop_sending.is_set():
                         response = peer.store(one)
+                        if response.status == OUT_OF_RESOURCES:
+                            # What a worker says whose supervisor was killed a moment before it.
+                            time.sleep(0.02)  # only the pause between two tries
+                            continue
                         if response.status != 0:
                             self.wrong.append(f"{one.uid}: {response.status:04X}")
                         else:
@@ -113,8 +118,9 @@ def wait_for_everyone(senders: list[Sender]) -> None:
 
 
 def check_senders(data: Path, senders: list[Sender]) -> None:
-    """Nothing was refused, and everything that was acknowledged is there."""
-    assert [sender.wrong for sender in senders] == [[]] * len(senders)
+    """Nothing was refused for good, and everything that was acknowledged is there."""
+    wrong = [answer for sender in senders for answer in sender.wrong]
+    assert not wrong, wrong
     assert_all_there(data, [one for sender in senders for one in sender.acknowledged])
     assert isocenter_json("verify", "--data", str(data))["problems"] == []
 
