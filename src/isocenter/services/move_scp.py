@@ -8,7 +8,7 @@ from isocenter.dictionary.sop_classes import PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE
 from isocenter.dimse import status
 from isocenter.dimse.messages import CMoveRQ, CMoveRSP, CStoreRQ
 from isocenter.dimse.status import Service
-from isocenter.services.provider import refuse
+from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms
 from isocenter.services.sub_operations import StoreContexts
@@ -42,9 +42,7 @@ class MoveProvider:
             text = "Only C-MOVE with an identifier is provided on this presentation context"
             refuse(association, context.context_id, request, status.UNRECOGNIZED_OPERATION, text)
             return None
-        if request.affected_sop_class_uid != context.abstract_syntax:
-            text = "The SOP class is not the one of the presentation context"
-            refuse(association, context.context_id, request, status.SOP_CLASS_NOT_SUPPORTED, text)
+        if refuse_foreign_class(association, context, request, request.affected_sop_class_uid):
             return None
         return MoveOperation(self._destinations, self._terms, association, context, request)
 

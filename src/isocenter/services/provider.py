@@ -292,3 +292,14 @@ def refuse(
         message_id_being_responded_to=request.message_id, status=code, error_comment=comment
     )
     association.respond(context_id, response)
+
+
+def refuse_foreign_class(
+    association: ProvidedAssociation, context: AcceptedContext, request: Request, sop_class_uid: str
+) -> bool:
+    """Refuse a request for another SOP class than its presentation context's; say whether."""
+    if sop_class_uid == context.abstract_syntax:
+        return False
+    text = "The SOP class is not the one of the presentation context"
+    refuse(association, context.context_id, request, status.SOP_CLASS_NOT_SUPPORTED, text)
+    return True

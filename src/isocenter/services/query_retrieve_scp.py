@@ -24,7 +24,7 @@ from isocenter.encoding.elements import Elements, RawElement, decode_elements, e
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.texts import text_value, value_text
 from isocenter.errors import IsocenterError
-from isocenter.services.provider import ProvidedAssociation, refuse
+from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
 from isocenter.upperlayer.contexts import AcceptedContext
 
 Model = Literal["PATIENT", "STUDY"]
@@ -90,9 +90,7 @@ class FindProvider:
             text = f"{request.command_name} is not provided on this presentation context"
             refuse(association, context.context_id, request, status.UNRECOGNIZED_OPERATION, text)
             return None
-        if request.affected_sop_class_uid != context.abstract_syntax:
-            text = "The SOP class is not the one of the presentation context"
-            refuse(association, context.context_id, request, status.SOP_CLASS_NOT_SUPPORTED, text)
+        if refuse_foreign_class(association, context, request, request.affected_sop_class_uid):
             return None
         if not request.has_data_set:
             text = "C-FIND without an identifier"
