@@ -1,0 +1,11 @@
+"""Alembic's entry point. `isocenter.archive.migration` hands over an open connection."""
+
+from alembic import context
+
+from isocenter.archive.workflow.schema import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+)
+context.run_migrations()

@@ -1,0 +1,112 @@
+"""The tables of the workflow database. migrations/ makes them; queries speak to this module.
+
+Moments are seconds since the epoch. Data sets are kept whole, as DICOM JSON in UTF-8, beside the
+few attributes by which they are looked up.
+"""
+
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+# PS3.4 Annex K: one row per scheduled procedure step.
+worklist_item = Table(
+    "worklist_item",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_instance_uid", String, nullable=False),
+    Column("scheduled_procedure_step_id", String, nullable=False),
+    Column("scheduled_station_ae_title", String, nullable=False),
+    Column("modality", String, nullable=False),
+    Column("scheduled_date", Integer),  # as 20240131
+    Column("patient_id", String, nullable=False),
+    Column("accession_number", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("data_set", String, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+Index(
+    "worklist_item_by_step",
+    worklist_item.c.study_instance_uid,
+    worklist_item.c.scheduled_procedure_step_id,
+    unique=True,
+)
+Index("worklist_item_by_date", worklist_item.c.scheduled_date)
+Index("worklist_item_by_patient", worklist_item.c.patient_id)
+Index("worklist_item_by_accession_number", worklist_item.c.accession_number)
+
+# PS3.4 Annex F: Modality Performed Procedure Step.
+performed_procedure_step = Table(
+    "performed_procedure_step",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sop_instance_uid", String, nullable=False, unique=True),
+    Column("status", String, nullable=False),
+    Column("source_ae", String, nullable=False),
+    Column("data_set", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+performed_procedure_step_study = Table(
+    "performed_procedure_step_study",
+    metadata,
+    Column(
+        "performed_procedure_step",
+        Integer,
+        ForeignKey("performed_procedure_step.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("study_instance_uid", String, primary_key=True, index=True),
+)
+
+# PS3.4 Annex J: what was asked, and what is still to be reported, or was.
+commitment = Table(
+    "commitment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("transaction_uid", String, nullable=False),
+    Column("requester_ae", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("request", String, nullable=False),
+    Column("report", String),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+Index(
+    "commitment_by_transaction",
+    commitment.c.requester_ae,
+    commitment.c.transaction_uid,
+    unique=True,
+)
+Index("commitment_by_state", commitment.c.state)
+
+# What is to be done after a response was sent; `kind` says by whom, `subject` about what.
+job = Table(
+    "job",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("subject", Integer, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("last_error", String),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+Index("job_by_due", job.c.state, job.c.due_at)
+
+# Associations and sub-operations that failed, the newest only; no patient data.
+failure = Table(
+    "failure",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("happened_at", Float, nullable=False),
+    Column("peer", String, nullable=False),
+    Column("calling_ae", String, nullable=False),
+    Column("called_ae", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("diagnosis", String, nullable=False),
+    Column("negotiation", String),
+)
+Index("failure_by_moment", failure.c.happened_at)

@@ -1,0 +1,87 @@
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, select
+
+from isocenter.archive.workflow import Workflow, WorkflowUnavailable, WorkflowUnusable
+from isocenter.archive.workflow import database as database_module
+from isocenter.archive.workflow.schema import failure, metadata
+
+A_FAILURE = {
+    "happened_at": 1.0,
+    "peer": "127.0.0.1:104",
+    "calling_ae": "A",
+    "called_ae": "B",
+    "what": "association",
+    "diagnosis": "It was refused.",
+}
+
+
+def test_the_migrations_make_the_tables_that_queries_speak_to(tmp_path: Path) -> None:
+    with Workflow(tmp_path / "workflow.sqlite") as workflow, workflow.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_opening_looks_for() -> None:
+    config = Config()
+    folder = Path(database_module.__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder))
+    assert ScriptDirectory.from_config(config).get_current_head() == database_module.HEAD
+
+
+def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a%20b" / "workflow.sqlite"
+    with Workflow(path) as workflow, workflow.writing() as connection:
+        connection.execute(insert(failure), A_FAILURE)
+    with Workflow(path) as workflow, workflow.reading() as connection:
+        assert connection.execute(select(failure.c.diagnosis)).scalars().all() == [
+            "It was refused."
+        ]
+
+
+def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with Workflow(tmp_path / "workflow.sqlite") as workflow:
+        with suppress(ZeroDivisionError), workflow.writing() as connection:
+            connection.execute(insert(failure), A_FAILURE)
+            raise ZeroDivisionError
+        with workflow.reading() as connection:
+            assert connection.execute(select(failure)).all() == []
+
+
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    def write(turn: int) -> None:
+        with Workflow(tmp_path / "workflow.sqlite") as workflow, workflow.writing() as connection:
+            connection.execute(insert(failure), A_FAILURE | {"happened_at": float(turn)})
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(write, range(8)))
+    with Workflow(tmp_path / "workflow.sqlite") as workflow, workflow.reading() as connection:
+        moments = connection.execute(select(failure.c.happened_at)).scalars().all()
+    assert sorted(moments) == [float(turn) for turn in range(8)]
+
+
+def test_a_failing_database_is_named_without_the_values(tmp_path: Path) -> None:
+    with (
+        Workflow(tmp_path / "workflow.sqlite") as workflow,
+        pytest.raises(WorkflowUnavailable) as raised,
+        workflow.writing() as connection,
+    ):
+        connection.execute(insert(failure), A_FAILURE | {"peer": None, "diagnosis": "SMITH^JOHN"})
+    assert "SMITH" not in str(raised.value)
+
+
+def test_an_index_is_not_taken_for_a_workflow_database(tmp_path: Path) -> None:
+    path = tmp_path / "workflow.sqlite"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE something (id INTEGER)")
+    connection.close()
+    with pytest.raises(WorkflowUnusable, match="not a workflow database"):
+        Workflow(path)
