@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from isocenter.cli.console import Progress
-    from isocenter.dimse.status import Status
     from isocenter.encoding.elements import Elements
     from isocenter.services.association import Destination
+    from isocenter.services.retrieve_outcome import RetrieveOutcome
     from isocenter.services.retrieve_scu import RetrieveProgress
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -65,61 +64,28 @@ def requests_for(question: Question, uid_file: TextIO | None) -> list[Elements]:
 
     Raises QueryKeyError, and CommandFailed (NO_INPUT) for an empty list.
     """
-    from isocenter.services import retrieve_identifier as identifiers
+    from isocenter.services.retrieve_identifier import read_uids, retrieve_identifiers, uid_list
 
-    model, keys, base, level = question
     if uid_file is None:
-        return [identifiers.retrieve_identifier(model, keys, base, level)]
-    uids = identifiers.read_uids(uid_file)
-    requests = list(identifiers.identifiers_for_list(model, uids, keys, base, level))
-    if not requests:
+        return retrieve_identifiers(*question)
+    level = question.level
+    listed = uid_list(read_uids(uid_file), level)
+    if not listed.value:
         raise CommandFailed(f"{uid_file.name} names no UID.", exit_codes.NO_INPUT)
-    return requests
+    return retrieve_identifiers(question.model, [*question.keys, listed], question.base, level)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of one or several requests; `status` is the gravest of their final ones."""
-
-    status: Status | None = None
-    comment: str = ""
-    completed: int = 0
-    failed: int = 0
-    warning: int = 0
-    remaining: int = 0
-    failed_uids: list[str] = field(default_factory=list)
-    requests: int = 0
-
-    @property
-    def done(self) -> int:
-        """Sub-operations that have ended, well or not."""
-        return self.completed + self.failed + self.warning
-
-    def add(self, last: RetrieveProgress) -> None:
-        """Take in the final response of a request."""
-        self.requests += 1
-        self.completed += last.completed or 0
-        self.failed += last.failed or 0
-        self.warning += last.warning or 0
-        self.remaining += last.remaining or 0
-        self.failed_uids += last.failed_uids
-        if self.status is None or _gravity(last.status) > _gravity(self.status):
-            self.status, self.comment = last.status, last.comment
-
-
-def _gravity(status: Status) -> int:
-    if status.is_failure:
-        return 3
-    return 0 if status.is_success else 1 + status.is_warning
-
-
-def follow(ask: Ask, requests: Sequence[Elements], description: str, cancel: int | None) -> Outcome:
+def follow(
+    ask: Ask, requests: Sequence[Elements], description: str, cancel: int | None
+) -> RetrieveOutcome:
     """Make the requests one after the other, and show how far they are.
 
     A request that fails does not end the others. `cancel` is the number of objects after which
     the one under way is canceled and no more are made.
     """
-    outcome = Outcome()
+    from isocenter.services.retrieve_outcome import RetrieveOutcome
+
+    outcome = RetrieveOutcome()
     with progress(description) as bar:
         for request in requests:
             left = None if cancel is None else cancel - outcome.done
@@ -130,7 +96,7 @@ def follow(ask: Ask, requests: Sequence[Elements], description: str, cancel: int
 
 
 def _follow(
-    responses: Iterator[RetrieveProgress], outcome: Outcome, bar: Progress, *, known: bool
+    responses: Iterator[RetrieveProgress], outcome: RetrieveOutcome, bar: Progress, *, known: bool
 ) -> None:
     for response in responses:
         if not response.status.is_pending:
@@ -144,7 +110,7 @@ def _follow(
 
 
 def conclude(
-    outcome: Outcome, command: str, destination: Destination, extra: dict[str, Any] | None
+    outcome: RetrieveOutcome, command: str, destination: Destination, extra: dict[str, Any] | None
 ) -> None:
     """Tell how a retrieve ended; raises CommandFailed where not everything came.
 

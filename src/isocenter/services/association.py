@@ -22,7 +22,7 @@ from isocenter.services import query_retrieve_scu, retrieve_scu, verification_sc
 from isocenter.services.errors import Interrupted, NoPresentationContext
 from isocenter.upperlayer.blocking import BlockingAssociation
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
-from isocenter.upperlayer.errors import ResponseTimeout
+from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
@@ -171,6 +171,20 @@ class ClientAssociation:
     def abort(self) -> None:
         """End the association at once (A-ABORT); harmless once it has ended."""
         self.transport.abort()
+
+    def is_usable(self) -> bool:
+        """Whether an idle association is still there; the peer may have ended it meanwhile.
+
+        One on which the peer says something unasked is aborted.
+        """
+        try:
+            self.transport.receive(0.0)
+        except ResponseTimeout:
+            return True
+        except UpperLayerError:
+            return False
+        self.abort()
+        return False
 
     def echo(self) -> Status:
         """C-ECHO (PS3.4 A.4); see `verification_scu.echo`."""
