@@ -250,7 +250,7 @@ def _ends(criterion: Criterion) -> tuple[Any, Any] | None:
 
 def _in_interval(date_tag: int, time_tag: int, span: date_times.Interval) -> Condition:
     def holds(data_set: Elements) -> bool:
-        return point_of(data_set, date_tag, time_tag) in span
+        return span.holds(*point_of(data_set, date_tag, time_tag))
 
     return holds
 

@@ -43,9 +43,8 @@ class Interval(NamedTuple):
     low: tuple[int, str] | None
     high: tuple[int, str] | None
 
-    def __contains__(self, point: tuple[int | None, str | None]) -> bool:
+    def holds(self, date: int | None, time: str | None) -> bool:
         """A date without a time is any time of that day."""
-        date, time = point
         if date is None:
             return False
         if self.low is not None and (date, _LAST_TIME if time is None else time) < self.low:
