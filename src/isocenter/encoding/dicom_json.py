@@ -204,11 +204,11 @@ def _encoded(vr: object, values: list[Any]) -> bytes:
         tags = [int(value, 16) for value in values]
         return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
     if vr == "PN":
-        texts = map(_person_name, values)
+        texts = [_person_name(value) for value in values]
     elif vr in _DECIMALS:
-        texts = map(_number_text, values)
+        texts = [_number_text(value) for value in values]
     elif vr in _TEXTS:
-        texts = ("" if value is None else _string(value) for value in values)
+        texts = ["" if value is None else _string(value) for value in values]
     else:
         raise ValueError
     # Lone surrogates, which JSON can spell, are an error here (a ValueError).

@@ -111,9 +111,7 @@ def changed_step(step: Elements, modifications: Elements) -> Elements:
     Raises StepRefused: the step is final, or what it would become breaks the rules.
     """
     if text(step, PERFORMED_STEP_STATUS) != IN_PROGRESS:
-        raise StepRefused(
-            Fault.FINAL, "A completed or discontinued step may no longer be updated."
-        )
+        raise StepRefused(Fault.FINAL, "A completed or discontinued step may no longer be updated.")
     changed = tuple(
         tag
         for tag in sorted(FIXED & modifications.keys() & step.keys())

@@ -92,8 +92,8 @@ class PerformedSteps:
                 "created_at": now,
                 "changed_at": now,
             }
-            inserted = connection.execute(insert(performed_procedure_step), values)
-            (key,) = inserted.inserted_primary_key or ()
+            inserted = insert(performed_procedure_step).returning(_columns.id)
+            key = connection.execute(inserted, values).scalar_one()
             for scheduled in _performed_for(connection, data_set):
                 row = scheduled._asdict() | {"performed_procedure_step": key}
                 connection.execute(insert(performed_for), row)

@@ -19,7 +19,7 @@ from isocenter.archive.workflow.attributes import (
 )
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.schema import worklist_item
-from isocenter.archive.workflow.worklist_filter import WorklistFilter
+from isocenter.archive.workflow.worklist_filter import EVERYTHING, WorklistFilter
 from isocenter.archive.workflow.worklist_item import (
     STATUSES,
     WorklistItem,
@@ -88,7 +88,7 @@ class Worklist:
             return [_put(connection, item, keeps_status=keeps_status) for item in items]
 
     def items(
-        self, where: WorklistFilter = WorklistFilter(), *, limit: int | None = None
+        self, where: WorklistFilter = EVERYTHING, *, limit: int | None = None
     ) -> Iterator[WorklistItem]:
         """The items that `where` lets through, by scheduled date and time.
 
@@ -100,7 +100,7 @@ class Worklist:
                 rows = _rows(connection, ids[start : start + _AT_ONCE])
             yield from map(_restored, rows)
 
-    def count(self, where: WorklistFilter = WorklistFilter()) -> int:
+    def count(self, where: WorklistFilter = EVERYTHING) -> int:
         """How many items `where` lets through."""
         with self._workflow.reading() as connection:
             query = select(func.count()).select_from(worklist_item).where(where.condition())

@@ -72,12 +72,15 @@ class WorklistFilter:
         return and_(true(), *conditions, *_dates(self.first_date, self.last_date))
 
 
+EVERYTHING = WorklistFilter()
+
+
 def candidates(identifier: Elements, hidden: frozenset[str]) -> WorklistFilter:
     """The filter that lets at least all items through which match a neutral identifier.
 
     Only keys that are a single value, or a range of dates, narrow the search.
     """
-    values = {
+    values: dict[str, Any] = {
         column.name: value
         for tag, column in _IN_ITEM.items()
         if (value := _single_value(identifier, tag))

@@ -1,4 +1,4 @@
-"""One item of the modality worklist: what PS3.4 Table K.6-1 demands of it, made whole or refused."""
+"""One item of the modality worklist: what PS3.4 Table K.6-1 demands, made whole or refused."""
 
 from __future__ import annotations
 
