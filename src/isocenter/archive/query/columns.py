@@ -133,7 +133,7 @@ def _or_empty(held: ColumnElement[Any], condition: Condition) -> Condition:
     def allowing(criterion: Criterion) -> ColumnElement[bool]:
         if not (isinstance(criterion, AnyOf) and criterion.empty):
             return condition(criterion)
-        empty = held.is_(None) if held.nullable else held == ""  # type: ignore[attr-defined]
+        empty = held.is_(None) if held.nullable else held == ""
         return or_(empty, condition(criterion))
 
     return allowing
