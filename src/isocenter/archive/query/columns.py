@@ -4,7 +4,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, and_, false, or_, select
+from sqlalchemy import ColumnElement, String, Table, and_, false, or_, select
 
 from isocenter.archive.index.attributes import TIMEZONE_OFFSET_FROM_UTC, IndexAttribute, Level
 from isocenter.archive.index.schema import instance, patient, person, series, study, term
@@ -133,7 +133,8 @@ def _or_empty(held: ColumnElement[Any], condition: Condition) -> Condition:
     def allowing(criterion: Criterion) -> ColumnElement[bool]:
         if not (isinstance(criterion, AnyOf) and criterion.empty):
             return condition(criterion)
-        empty = held.is_(None) if held.nullable else held == ""
+        missing = held.is_(None)
+        empty = or_(missing, held == "") if isinstance(held.type, String) else missing
         return or_(empty, condition(criterion))
 
     return allowing
