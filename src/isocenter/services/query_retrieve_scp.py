@@ -196,14 +196,14 @@ class FindOperation:
     def _deliver(self, *, look_up: bool = True) -> None:
         """Send what is ready; first see to what the peer has sent meanwhile, unless just done."""
         association = self._association
-        while self._ready and self._ongoing:
+        while self._ready and self._wanted:
             if look_up and association.connection.has_input():
                 association.flush()
                 association.connection.after_reading(lambda: self._deliver(look_up=False))
                 return
             look_up = True
             self._queue(self._ready.popleft())
-        if not self._ongoing:
+        if self._ready or self._stopped or self._cancelled:
             self._break_off()
         elif self._exhausted:
             self._conclude()
@@ -212,7 +212,8 @@ class FindOperation:
             association.when_writable(self._continue)
 
     @property
-    def _ongoing(self) -> bool:
+    def _wanted(self) -> bool:
+        """Whether the peer may be sent another match."""
         return not (self._stopped or self._cancelled or self._sent == self._provider.limit)
 
     def _queue(self, identifier: bytes) -> None:
@@ -226,19 +227,14 @@ class FindOperation:
         self._sent += 1
 
     def _break_off(self) -> None:
-        """Somebody wants no more; but a limit that was just enough has cut nothing off."""
-        more = bool(self._ready) or not self._exhausted
+        """Somebody wants no more, or the limit is reached and there are more."""
         self._ready.clear()
         self._run(self._close)
-        if self._stopped:
-            return
         if self._cancelled:
             self._end(status.CANCEL)
-        elif more:
+        elif not self._stopped:
             comment = f"Stopped after {self._sent} matches; narrow the query"
             self._end(status.OUT_OF_RESOURCES, comment)
-        else:
-            self._conclude()
 
     def _conclude(self) -> None:
         """All that the engine found has been sent."""
@@ -249,10 +245,10 @@ class FindOperation:
             self._end(status.SUCCESS)
 
     def _continue(self) -> None:
-        if self._ongoing:
-            self._run(self._produce)
-        else:
+        if self._stopped or self._cancelled:
             self._break_off()
+        else:
+            self._run(self._produce)
 
     def _run(self, task: Callable[[], None]) -> None:
         """Run a step on a query thread; here, if the node is stopping and has none left."""
