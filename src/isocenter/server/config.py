@@ -238,6 +238,13 @@ class FindSection(Section):
         description="Matches after which a query ends with status A700 (out of resources); "
         "0 is no limit.",
     )
+    header_limit: int = Field(
+        default=10_000,
+        ge=0,
+        le=100_000_000,
+        description="Stored headers that one query may read, for keys that the index does not "
+        "keep; behind them it ends with status A700; 0 is no limit.",
+    )
 
 
 class RetrieveSection(Section):

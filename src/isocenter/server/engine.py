@@ -9,8 +9,10 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.outcome import Outcome
 from isocenter.archive.pack_reader import PackReader
-from isocenter.archive.query import InvalidQuery, find
+from isocenter.archive.query import HeaderReader, InvalidQuery, Rules, find
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
+from isocenter.encoding.elements import Elements
+from isocenter.services.extended_negotiation import Matching
 from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
 from isocenter.services.storage_scp import Announcement, Incoming
 from isocenter.services.sub_operations import Instance
@@ -31,20 +33,43 @@ class ArchiveSink:
 
 
 class ArchiveQueries:
-    """The archive's query engine, as the C-FIND provider wants it."""
+    """The archive's query engine, as the C-FIND provider wants it.
 
-    def __init__(self, archive: Archive) -> None:
+    `header_limit` bounds the stored headers that one query may read.
+    """
+
+    def __init__(self, archive: Archive, header_limit: int | None) -> None:
         self._archive = archive
+        self._header_limit = header_limit
 
-    def find(self, model: Model, level: str, keys: Mapping[int, str]) -> Matches:
+    def find(self, model: Model, level: str, identifier: Elements, matching: Matching) -> Matches:
         """Start a query that sees every instance acknowledged so far.
 
         Raises InvalidIdentifier; IndexUnavailable when the index does not take what it was given.
         """
         try:
-            return find(_caught_up(self._archive), model, level, keys)
+            return find(
+                _caught_up(self._archive),
+                model,
+                level,
+                identifier,
+                rules=_rules(matching),
+                relational=matching.relational,
+                headers=HeaderReader(self._archive.packs.root),
+                header_limit=self._header_limit,
+            )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
+
+
+def _rules(matching: Matching) -> Rules:
+    """Values in lists are alternatives whether negotiated or not (`archive.query.criteria`)."""
+    return Rules(
+        combined_date_time=matching.combined_date_time,
+        fuzzy_names=matching.fuzzy_names,
+        timezone_adjustment=matching.timezone_adjustment,
+        empty_values=matching.empty_values,
+    )
 
 
 class ArchiveInstances:

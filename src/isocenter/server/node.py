@@ -19,6 +19,7 @@ from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
+    PATIENT_STUDY_ONLY_FIND,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
@@ -30,6 +31,7 @@ from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSin
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
+from isocenter.services.extended_negotiation import answer_extended
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
@@ -85,7 +87,7 @@ class Node:
             idle=limits.idle_timeout,
         )
         find = FindProvider(
-            ArchiveQueries(archive),
+            ArchiveQueries(archive, config.find.header_limit or None),
             self._query_threads,
             ae_title=config.node.ae_title,
             limit=config.find.limit or None,
@@ -97,6 +99,7 @@ class Node:
             VERIFICATION: VerificationProvider(),
             PATIENT_ROOT_FIND: find,
             STUDY_ROOT_FIND: find,
+            PATIENT_STUDY_ONLY_FIND: find,
             PATIENT_ROOT_GET: get,
             STUDY_ROOT_GET: get,
             PATIENT_ROOT_MOVE: move,
@@ -146,6 +149,7 @@ class Node:
             requested.request,
             self._acceptance.decisions(requested.request),
             decide_roles=self._acceptance.decide_role,
+            answer_extended=answer_extended,
             user_information=UserInformation(
                 maximum_length=self._limits.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,

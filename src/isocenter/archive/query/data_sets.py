@@ -195,10 +195,7 @@ def _number(text: str) -> float | None:
 def _named(criterion: AnyOf) -> Callable[[str], bool]:
     names = [str(name) for name in (*criterion.values, *criterion.patterns)]
     if criterion.fuzzy:
-        wanted = [fuzzy_names.words(name) for name in names]
-        return lambda value: any(
-            fuzzy_names.alike(each, fuzzy_names.words(value)) for each in wanted
-        )
+        return lambda value: any(fuzzy_names.resembles(name, value) for name in names)
     keys = [key for name in names if any(key := person_name_keys(name))]
     return lambda value: any(_is_named(key, person_name_keys(value)) for key in keys)
 
