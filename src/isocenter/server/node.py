@@ -11,16 +11,19 @@ from functools import partial
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.workflow import Workflow
 from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
+    STORAGE_COMMITMENT_PUSH,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.services.acceptance import Acceptance
@@ -58,7 +61,7 @@ log = structlog.get_logger(__name__)
 class Node:
     """One network process of a node: its listener's connections, its services, its archive."""
 
-    def __init__(self, config: Config, archive: Archive) -> None:
+    def __init__(self, config: Config, archive: Archive, workflow: Workflow) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
@@ -84,6 +87,7 @@ class Node:
         )
         terms = self._retrieve_terms(archive)
         self._destinations = self._make_destinations()
+        self._commitment = CommitmentDesk(config, archive, workflow, self._destinations)
         get, move = GetProvider(terms), MoveProvider(terms, self._destinations)
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
@@ -93,6 +97,7 @@ class Node:
             STUDY_ROOT_GET: get,
             PATIENT_ROOT_MOVE: move,
             STUDY_ROOT_MOVE: move,
+            STORAGE_COMMITMENT_PUSH: self._commitment.provider,
         }
         self._acceptance = Acceptance(
             services,
@@ -151,6 +156,7 @@ class Node:
             accepted=len(connection.core.accepted_contexts),
             contexts=len(requested.request.presentation_contexts),
         )
+        self._commitment.associated(association)
         return True
 
     def ended(self, association: ProvidedAssociation) -> None:
@@ -173,6 +179,7 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        await self._commitment.stop()
         self._destinations.close()
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
