@@ -70,7 +70,8 @@ class Transaction(NamedTuple):
 class TransactionSummary(NamedTuple):
     """A transaction as it is listed; moments are seconds since the epoch.
 
-    `failed` is None until everything has been checked, `due_at` where nothing more will be done.
+    `failed` is None until everything has been checked; `attempts` and `due_at` are None once
+    nothing is left to be done.
     """
 
     transaction_uid: str
@@ -78,7 +79,7 @@ class TransactionSummary(NamedTuple):
     state: CommitmentState
     instances: int
     failed: int | None
-    attempts: int
+    attempts: int | None
     due_at: float | None
     last_error: str
     created_at: float
@@ -231,7 +232,7 @@ class Commitments:
                 CommitmentState(row.state),
                 row.instances,
                 row.failed,
-                row.attempts or 0,
+                row.attempts,
                 row.due_at if row.state in _OPEN else None,
                 row.last_error or "",
                 row.created_at,
