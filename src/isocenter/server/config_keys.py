@@ -151,6 +151,9 @@ def _allowed(key: ConfigKey) -> str:
         return RULE
     if annotation is str:
         return "a text that is not empty"
+    item = next(iter(get_args(annotation)), None)
+    if get_origin(item) is Literal:
+        return f"a list of {', '.join(get_args(item))}"
     return "a list of AE titles"
 
 

@@ -27,7 +27,10 @@ class WorklistProvider(FindService):
         self.engine = engine
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, matching: Matching
+        self,
+        sop_class_uid: str,  # noqa: ARG002 - there is one
+        identifier: Elements,
+        matching: Matching,  # noqa: ARG002 - nothing is negotiated (PS3.4 K.5.1)
     ) -> tuple[Matches, Elements]:
         """The scheduled procedure steps that match."""
         return self.engine.find(identifier), {}
