@@ -1,6 +1,5 @@
 """Decompressed as other toolkits do it: every file of pydicom's corpus that is not plain."""
 
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +12,10 @@ from isocenter.encoding.transcoding import TARGETS, Conversion
 from tests.support import peers
 from tests.support.corpus import storable_files
 
-pytestmark = pytest.mark.interop
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # what pydicom thinks of its own files
+]
 
 EXPLICIT, IMPLICIT = TARGETS
 _ROOT = "1.2.840.10008.1.2."
@@ -46,7 +48,6 @@ FILES = [
 ]
 
 
-@cache
 def converted(path: Path, target: str) -> Dataset:
     """A file's data set after our conversion."""
     part10 = path.read_bytes()
@@ -81,11 +82,12 @@ def test_pixels_are_what_other_toolkits_decode(path: Path, syntax: str, target: 
 @pytest.mark.parametrize("target", TARGETS, ids=["explicit", "implicit"])
 def test_everything_else_keeps_its_value(path: Path, syntax: str, target: str):
     original, ours = dcmread(path), converted(path, target)
-    for element in original:
-        if element.tag.element == 0 or element.keyword in CHANGED:
-            continue
-        assert ours[element.tag].value == element.value, element.tag
-    assert {element.tag for element in ours} <= {element.tag for element in original}
+    for tag in sorted(original.keys()):
+        if tag.is_private and original.get_item(tag).VR != "SQ":  # implicit VR does not tell what
+            assert (ours.get_item(tag).value or b"") == (original.get_item(tag).value or b""), tag
+        elif tag.element and original[tag].keyword not in CHANGED:
+            assert ours[tag].value == original[tag].value, tag
+    assert ours.keys() <= original.keys()
 
 
 def test_a_sign_that_only_the_data_set_knows_is_restored():

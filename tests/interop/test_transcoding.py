@@ -11,7 +11,10 @@ from tests.support import peers
 from tests.support.corpus import bundled, data_set_of
 from tests.support.node import Node, isocenter
 
-pytestmark = pytest.mark.interop
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.filterwarnings("ignore::UserWarning"),  # what pydicom thinks of its own files
+]
 
 EXPLICIT, IMPLICIT = TARGETS
 
@@ -20,10 +23,9 @@ FILES = (
     "JPGExtended.dcm",
     "SC_rgb_jpeg_gdcm.dcm",  # JPEG Lossless
     "MR_small_jpeg_ls_lossless.dcm",
-    "JPEGLSNearLossless_16.dcm",
     "GDCMJ2K_TextGBR.dcm",  # JPEG 2000 Lossless
     "693_J2KI.dcm",
-    "SC_rgb_rle_2frame.dcm",
+    "rtdose_rle.dcm",  # 15 frames of 32 bits
     "image_dfl.dcm",  # deflated
     "ExplVR_BigEnd.dcm",
     "waveform_ecg.dcm",  # Explicit VR Little Endian
@@ -63,24 +65,22 @@ def assert_received(folder: Path, target: str, as_stored: tuple[str, ...] = ()) 
         stored_in = original.file_meta.TransferSyntaxUID
         if name in as_stored or stored_in == target:
             assert got.file_meta.TransferSyntaxUID == stored_in
-            assert data_set_of(path) == data_set_of(bundled(name))
+            sent, stored = data_set_of(path), data_set_of(bundled(name))
+            assert sent == stored + b"\0" * (len(stored) % 2), name  # PS3.5 A.5
         else:
             assert got.file_meta.TransferSyntaxUID == target
             assert list(got) == list(converted(bundled(name), target)), name
 
 
-@pytest.mark.parametrize(
-    ("option", "target"), [("+xe", EXPLICIT), ("+xi", IMPLICIT)], ids=["explicit", "implicit"]
-)
-def test_getscu_gets_everything_uncompressed(node: Node, tmp_path: Path, option, target):
+def test_getscu_gets_everything_uncompressed(node: Node, tmp_path: Path):
     folder = tmp_path / "got"
     folder.mkdir()
     got = peers.dcmtk(
-        "getscu", "-v", "-S", "+B", option, "-od", folder, "-k", "QueryRetrieveLevel=IMAGE",
+        "getscu", "-v", "-S", "+B", "-od", folder, "-k", "QueryRetrieveLevel=IMAGE",
         "-k", "SOPInstanceUID=" + uids("SOPInstanceUID"), "127.0.0.1", str(node.port),
     )  # fmt: skip
     assert got.returncode == 0, got.stdout + node.log()
-    assert_received(folder, target)
+    assert_received(folder, EXPLICIT)
 
 
 def move(node: Node) -> None:
@@ -104,7 +104,7 @@ def test_storescp_that_takes_one_compression_is_sent_that_as_it_is(
 ):
     with peers.dcmtk_storescp(tmp_path, "+xr", port=free_port):
         move(node)
-    as_stored = ("SC_rgb_rle_2frame.dcm", "ExplVR_BigEnd.dcm", "rtplan.dcm")
+    as_stored = ("rtdose_rle.dcm", "ExplVR_BigEnd.dcm", "rtplan.dcm")
     assert_received(tmp_path / "received", EXPLICIT, as_stored)
 
 

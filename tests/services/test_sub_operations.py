@@ -25,6 +25,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 PLAIN, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 class FakeInstance(NamedTuple):
@@ -112,6 +113,12 @@ def test_what_cannot_be_read_is_said_where_it_ends(at: int, pieces: int):
     assert len(begun) == pieces
     assert unsent == Unsent(["1"], "Not readable: Input/output error")
     assert isinstance(after, Piece)
+
+
+@pytest.mark.parametrize(("syntax", "sent"), [(DEFLATED, b"\7\7\7\0"), (PLAIN, b"\7\7\7")])
+def test_a_deflated_object_of_odd_length_is_padded(syntax: str, sent: bytes):
+    (piece,) = read_all(FakeSelected(FakeInstance("1", 3, transfer_syntax_uid=syntax)))
+    assert piece.data == sent
 
 
 def test_what_is_converted_comes_in_pieces_of_its_own_length():

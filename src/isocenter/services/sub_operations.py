@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse.status import Category, Service, describe
 from isocenter.errors import IsocenterError
 from isocenter.services.store_contexts import Instance
@@ -136,6 +137,8 @@ def _pieces_of(
             yield Unsent([instance.sop_instance_uid], f"Not readable: {_reason(error)}")
             return
         is_last = start + size == length
+        if is_last and length % 2 and transfer_syntax(instance.transfer_syntax_uid).deflated:
+            data += b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
         yield Piece(instance, start, data, is_last)
         if is_last:
             return
