@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from isocenter.archive import receiving
 from isocenter.archive.archive import Archive
@@ -10,12 +12,14 @@ from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.outcome import Outcome
 from isocenter.archive.pack_reader import PackReader
 from isocenter.archive.query import HeaderReader, InvalidQuery, Rules, find
+from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.encoding.elements import Elements
+from isocenter.server.transcoder import ConvertedDataSet, Transcoder
 from isocenter.services.extended_negotiation import Matching
 from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
 from isocenter.services.storage_scp import Announcement, Incoming
-from isocenter.services.sub_operations import Instance
+from isocenter.services.store_contexts import Instance
 
 COMMIT_SECONDS = 10.0
 """How long a query waits for what was acknowledged before it to reach the index."""
@@ -75,8 +79,9 @@ def _rules(matching: Matching) -> Rules:
 class ArchiveInstances:
     """The archive as the C-GET and C-MOVE providers want it."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, transcoder: Transcoder) -> None:
         self._archive = archive
+        self._transcoder = transcoder
 
     def select(self, model: Model, level: str, keys: Mapping[int, str]) -> SelectedInstances:
         """The instances that an identifier names, of all that are acknowledged so far.
@@ -87,16 +92,18 @@ class ArchiveInstances:
             selection = select_instances(_caught_up(self._archive), model, level, keys)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
-        return SelectedInstances(selection, PackReader(self._archive.packs.root))
+        return SelectedInstances(selection, self._archive.packs.root, self._transcoder)
 
 
 class SelectedInstances:
-    """A selection, and the reader of its packs."""
+    """A selection, the reader of its packs, and what converts them."""
 
-    def __init__(self, selection: Selection, reader: PackReader) -> None:
+    def __init__(self, selection: Selection, root: Path, transcoder: Transcoder) -> None:
         self._selection = selection
-        self._reader = reader
-        self.close = reader.close
+        self._root = root
+        self._reader = PackReader(root)
+        self._transcoder = transcoder
+        self.close = self._reader.close
 
     @property
     def kinds(self) -> Sequence[tuple[str, str]]:
@@ -113,6 +120,21 @@ class SelectedInstances:
         """Return a part of a data set. Raises OSError and PackDamaged."""
         assert isinstance(instance, StoredInstance)
         return self._reader.read(instance, start, size)
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> ConvertedDataSet:
+        """Return a data set in another transfer syntax. Raises OSError and ConversionFailed."""
+        assert isinstance(instance, StoredInstance)
+        descriptor = open_pack(self._root, instance.pack)
+        try:
+            return self._transcoder.convert(
+                descriptor,
+                instance.offset + instance.dataset_offset,
+                instance.dataset_length,
+                instance.transfer_syntax_uid,
+                transfer_syntax_uid,
+            )
+        finally:
+            os.close(descriptor)
 
 
 def _caught_up(archive: Archive) -> ArchiveIndex:

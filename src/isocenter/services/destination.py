@@ -15,6 +15,7 @@ from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.store_contexts import proposed_kinds
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
@@ -37,8 +38,6 @@ from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.user_information import RoleSelection, UserInformation
-
-MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
 
 class Address(NamedTuple):
@@ -71,12 +70,12 @@ class Destinations:
         kinds: Sequence[tuple[str, str]],
         roles: Sequence[RoleSelection] = (),
     ) -> DestinationAssociation:
-        """Establish an association that proposes a context for each kind of instance, up to 128.
+        """Establish an association that proposes contexts for instances of each kind.
 
         A kind is a SOP class and a transfer syntax; `roles` are those we propose to take (PS3.7
         D.3.3.4). Raises UpperLayerError.
         """
-        request = self._request(address, kinds[:MAX_CONTEXTS], roles)
+        request = self._request(address, kinds, roles)
         users: list[DestinationAssociation] = []
 
         def make_user(connection: AssociationProtocol) -> DestinationAssociation:
@@ -119,8 +118,8 @@ class Destinations:
             called_ae_title=address.ae_title,
             calling_ae_title=self.ae_title,
             presentation_contexts=tuple(
-                ProposedContext(2 * number + 1, sop_class, (transfer_syntax,))
-                for number, (sop_class, transfer_syntax) in enumerate(kinds)
+                ProposedContext(2 * number + 1, sop_class, transfer_syntaxes)
+                for number, (sop_class, transfer_syntaxes) in enumerate(proposed_kinds(kinds))
             ),
             user_information=UserInformation(
                 maximum_length=self.limits.maximum_length,
