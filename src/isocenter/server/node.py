@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -23,21 +24,24 @@ from isocenter.dictionary.sop_classes import (
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
+from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.services.acceptance import Acceptance
-from isocenter.services.destination import Address, Destinations
+from isocenter.services.destination import Destinations
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
 from isocenter.services.provider import ProvidedAssociation, Service
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_terms import RetrieveTerms
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
 from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
+from isocenter.upperlayer.contexts import ContextAnswer
 from isocenter.upperlayer.events import AssociationRequested
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.negotiation import negotiate, refuse, reject_as_user
-from isocenter.upperlayer.pdu import AssociateRJ
+from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ, AssociateRQ
 from isocenter.upperlayer.reasons import (
     PresentationRejectReason,
     RejectResult,
@@ -62,6 +66,7 @@ class Node:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
+        self.peers = Peers(config)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
@@ -133,9 +138,10 @@ class Node:
             )
             connection.reject(reject)
             return False
+        association.allowed = self._allowed(association)
         response = negotiate(
             requested.request,
-            self._acceptance.decisions(requested.request),
+            self._acceptance.decisions(requested.request, association.allowed),
             decide_roles=self._acceptance.decide_role,
             user_information=UserInformation(
                 maximum_length=self._limits.maximum_length,
@@ -151,6 +157,12 @@ class Node:
             accepted=len(connection.core.accepted_contexts),
             contexts=len(requested.request.presentation_contexts),
         )
+        if denied := _denied_services(requested.request, response):
+            association.log.warning(
+                "refused services that this peer may not use",
+                calling_ae=requested.request.calling_ae_title,
+                service=", ".join(denied),
+            )
         return True
 
     def ended(self, association: ProvidedAssociation) -> None:
@@ -190,12 +202,8 @@ class Node:
     def _make_destinations(self) -> Destinations:
         """Where C-MOVE may send: the configured peers; of two with one AE title the first."""
         config = self.config
-        addresses: dict[str, Address] = {}
-        for peer in config.peers.values():
-            address = Address(peer.ae_title, peer.host, peer.port)
-            addresses.setdefault(peer.ae_title, address)
         return Destinations(
-            addresses,
+            PeerAddresses(self.peers),
             config.node.ae_title,
             self._receive_buffer,
             self._limits,
@@ -204,6 +212,11 @@ class Node:
             config.limits.write_timeout,
             set(),
         )
+
+    def _allowed(self, association: ProvidedAssociation) -> Collection[ServiceName]:
+        """The services that the caller may use: those of its peer, all where it is none."""
+        peer = self.peers.find(association.calling_ae_title)
+        return SERVICE_NAMES if peer is None else peer.services
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)
@@ -227,3 +240,15 @@ class Node:
         if not self.config.answers_to(association.called_ae_title):
             return reject_as_user(UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
         return None
+
+
+def _denied_services(request: AssociateRQ, response: AssociateAC) -> list[ServiceName]:
+    """The services of the contexts that were refused for who it is that asks."""
+    answers = zip(request.presentation_contexts, response.presentation_contexts, strict=True)
+    return sorted(
+        {
+            service_name(proposed.abstract_syntax)
+            for proposed, answer in answers
+            if answer.result == ContextAnswer.USER_REJECTION
+        }
+    )

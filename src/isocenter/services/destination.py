@@ -15,12 +15,14 @@ from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.preference import preferred_first
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
 from isocenter.upperlayer.errors import (
     AssociateTimeout,
     AssociationReleasedError,
+    ConnectFailed,
     ConnectionLostError,
     UpperLayerError,
 )
@@ -42,11 +44,13 @@ MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
 
 class Address(NamedTuple):
-    """Where a destination listens, and its AE title."""
+    """Where a destination listens, its AE title, and the transfer syntaxes it likes best."""
 
     ae_title: str
     host: str
     port: int
+    tls: bool = False
+    transfer_syntaxes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,15 @@ class Destinations:
     ) -> DestinationAssociation:
         """Establish an association that proposes a context for each kind of instance, up to 128.
 
-        A kind is a SOP class and a transfer syntax. Raises UpperLayerError.
+        A kind is a SOP class and a transfer syntax; the destination's favourites go first. Raises
+        UpperLayerError.
         """
+        if address.tls:
+            raise ConnectFailed(
+                f"{address.ae_title} is configured with TLS, which this version cannot do yet; it "
+                "is not called without."
+            )
+        kinds = preferred_first(kinds, address.transfer_syntaxes, lambda kind: kind[1])
         request = self._request(address, kinds[:MAX_CONTEXTS])
         users: list[DestinationAssociation] = []
 

@@ -7,7 +7,7 @@ never block: what takes time runs elsewhere and reports back through `post`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import structlog
@@ -19,6 +19,7 @@ from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.errors import AssociationError
@@ -102,6 +103,7 @@ class ProvidedAssociation:
         self.log = log.bind(peer=connection.peer)
         self.over = False
         self.unwelcome = False
+        self.allowed: Collection[ServiceName] = SERVICE_NAMES
         self._paused = False
 
     @property
@@ -248,6 +250,11 @@ class ProvidedAssociation:
             refuse(self, context_id, message, status.RESOURCE_LIMITATION, text)
             return
         context = self.connection.core.accepted_contexts[context_id]
+        if service_name(context.abstract_syntax) not in self.allowed:
+            # The context is there for a service that is: storage in the role that C-GET needs.
+            text = "This AE title may not use this service here"
+            refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
+            return
         operation = self._services[context_id].begin(self, context, message)
         if operation is None:
             return
