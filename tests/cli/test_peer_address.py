@@ -94,7 +94,7 @@ def test_any_text_is_an_address_or_refused(text: str) -> None:
 def test_a_bare_name_is_looked_up_among_the_peers() -> None:
     Path("isocenter.toml").write_text(PACS)
     assert resolve_peer("pacs")[:3] == ("192.0.2.5", 104, "PACS")
-    assert resolve_peer("pacs", called_ae="OTHER") == ("192.0.2.5", 104, "OTHER")
+    assert resolve_peer("pacs", called_ae="OTHER")[:3] == ("192.0.2.5", 104, "OTHER")
     assert resolve_peer("elsewhere")[:3] == ("elsewhere", 11112, "ANY-SCP")
 
 

@@ -49,7 +49,7 @@ def add_peer(file: Path, name: str, values: Mapping[str, Any]) -> None:
             document[PEERS] = tomlkit.table(is_super_table=True)
         table = tomlkit.table()
         table.update(values)
-        document[PEERS][name] = table  # type: ignore[index]
+        document[PEERS][name] = table
 
     _edit(file, add, lambda said: {**said, PEERS: {**said.get(PEERS, {}), name: dict(values)}})
 
@@ -60,7 +60,7 @@ def remove_peer(file: Path, name: str) -> None:
     def remove(document: TOMLDocument) -> None:
         if name not in document.unwrap().get(PEERS, {}):
             raise NoSuchPeer(f"{file} has no peer {name!r}; `isocenter peer list` shows them.")
-        del document[PEERS][name]  # type: ignore[attr-defined]
+        del document[PEERS][name]
 
     def without(said: dict[str, Any]) -> dict[str, Any]:
         return {**said, PEERS: {n: peer for n, peer in said[PEERS].items() if n != name}}

@@ -12,6 +12,7 @@ from functools import partial
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
@@ -24,9 +25,11 @@ from isocenter.dictionary.sop_classes import (
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
+from isocenter.server.failures import FailureRecorder
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Destinations
+from isocenter.services.failures import FailureLog
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
@@ -35,8 +38,10 @@ from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
 from isocenter.services.storage_scp import StorageProvider
+from isocenter.services.user_identity import acknowledge, identity_kind, user_name
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
+from isocenter.upperlayer.causes import diagnose_refused_contexts, diagnose_rejection
 from isocenter.upperlayer.contexts import ContextAnswer
 from isocenter.upperlayer.events import AssociationRequested
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
@@ -49,7 +54,7 @@ from isocenter.upperlayer.reasons import (
     UserRejectReason,
     describe_rejection,
 )
-from isocenter.upperlayer.user_information import UserInformation
+from isocenter.upperlayer.user_information import UserIdentity, UserInformation
 
 QUERY_THREADS = 4
 RETRIEVE_THREADS = 4
@@ -67,6 +72,9 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
         self.peers = Peers(config)
+        self.failures: FailureLog = self._recorder = FailureRecorder(
+            config.node.data_directory / WORKFLOW_FILE, config.explain.keep
+        )
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
@@ -136,6 +144,8 @@ class Node:
                 called_ae=requested.request.called_ae_title,
                 why=describe_rejection(reject.result, reject.source, reject.reason),
             )
+            why = diagnose_rejection(reject, self.config.node.ae_title)
+            association.failed("association rejected", why)
             connection.reject(reject)
             return False
         association.allowed = self._allowed(association)
@@ -148,6 +158,8 @@ class Node:
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             ),
+            asynchronous_operations_window=(self.config.limits.operations,) * 2,
+            answer_identity=acknowledge,
         )
         connection.accept(response)
         association.log.info(
@@ -156,6 +168,7 @@ class Node:
             called_ae=requested.request.called_ae_title,
             accepted=len(connection.core.accepted_contexts),
             contexts=len(requested.request.presentation_contexts),
+            **_identity_fields(association.user_identity),
         )
         if denied := _denied_services(requested.request, response):
             association.log.warning(
@@ -163,6 +176,8 @@ class Node:
                 calling_ae=requested.request.calling_ae_title,
                 service=", ".join(denied),
             )
+        if cause := diagnose_refused_contexts(requested.request, response):
+            association.failed("no presentation context accepted", cause)
         return True
 
     def ended(self, association: ProvidedAssociation) -> None:
@@ -189,6 +204,7 @@ class Node:
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
+        await self._loop.run_in_executor(None, self._recorder.close)
 
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self.config.retrieve
@@ -211,6 +227,7 @@ class Node:
             config.retrieve.connect_timeout,
             config.limits.write_timeout,
             set(),
+            self.failures,
         )
 
     def _allowed(self, association: ProvidedAssociation) -> Collection[ServiceName]:
@@ -252,3 +269,13 @@ def _denied_services(request: AssociateRQ, response: AssociateAC) -> list[Servic
             if answer.result == ContextAnswer.USER_REJECTION
         }
     )
+
+
+def _identity_fields(identity: UserIdentity | None) -> dict[str, str]:
+    """What the log says of a user: never a passcode, ticket, assertion or token."""
+    if identity is None:
+        return {}
+    fields = {"user_identity": identity_kind(identity)}
+    if (name := user_name(identity)) is not None:
+        fields["user"] = name
+    return fields
