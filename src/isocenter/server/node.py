@@ -29,7 +29,6 @@ from isocenter.server.failures import FailureRecorder
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Destinations
-from isocenter.services.failures import FailureLog
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
@@ -72,7 +71,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
         self.peers = Peers(config)
-        self.failures: FailureLog = self._recorder = FailureRecorder(
+        self.failures = FailureRecorder(
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
@@ -204,7 +203,7 @@ class Node:
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
-        await self._loop.run_in_executor(None, self._recorder.close)
+        await self._loop.run_in_executor(None, self.failures.close)
 
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self.config.retrieve

@@ -77,7 +77,10 @@ class Node(Protocol):
     """What a provided association needs to know of its node."""
 
     post: LoopPost
-    failures: FailureLog
+
+    @property
+    def failures(self) -> FailureLog:
+        """Who keeps what fails."""
 
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
         """Accept or reject the association; say whether it was accepted."""
