@@ -211,7 +211,8 @@ def test_a_cancel_in_one_breath_with_the_request_is_obeyed(node: Node):
 
 def test_a_cancel_of_many_unread_matches_answers_fe00(node: Node):
     """Eight queries fill every buffer on the way, so that none can have ended when cancelled."""
-    with Peer.associated(node.port, FIND, ECHO, receive_buffer=2048) as peer:
+    with Peer(node.port, receive_buffer=2048) as peer:
+        peer.associate(FIND, ECHO, window=(8, 1))
         message_ids = [peer.begin_find(images()) for _ in range(8)]
         for message_id in message_ids:
             peer.cancel(message_id)

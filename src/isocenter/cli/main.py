@@ -42,6 +42,8 @@ COMMANDS: dict[str, LazyCommand] = {
     "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
+    "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
+    "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
     "config": LazyCommand("config", "Show, check or begin a configuration."),
     "version": LazyCommand("version", "Show the versions of isocenter and what it runs on."),
 }

@@ -13,10 +13,20 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from isocenter.dictionary.transfer_syntaxes import find_transfer_syntax
 from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -79,6 +89,17 @@ def split_deliveries(value: object) -> object:
 AETitle = Annotated[str, AfterValidator(checked_ae_title)]
 Size = Annotated[int, BeforeValidator(parsed_size)]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def checked_transfer_syntax(value: str) -> str:
+    """The UID of a transfer syntax that is given by name or UID."""
+    syntax = find_transfer_syntax(value)
+    if syntax is None:
+        raise PydanticCustomError("transfer_syntax", "this is no transfer syntax of PS3.6")
+    return syntax.uid
+
+
+TransferSyntaxUID = Annotated[str, AfterValidator(checked_transfer_syntax)]
 
 
 def is_loopback(host: str) -> bool:
@@ -169,6 +190,13 @@ class LimitsSection(Section):
         ge=1,
         le=65535,
         description="Connections open at one time from one network address.",
+    )
+    operations: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Operations under way at one time on an association, for a peer that "
+        "negotiates an asynchronous operations window; without one it is 1 (PS3.7 D.3.3.3).",
     )
     object_size: Size = Field(
         default=16 * GIB, ge=MIB, le=1024 * GIB, description="The largest object that is stored."
@@ -400,12 +428,39 @@ class LogSection(Section):
     )
 
 
+class ExplainSection(Section):
+    """What is remembered of associations and operations that failed (`isocenter explain`)."""
+
+    keep: int = Field(
+        default=1000,
+        ge=0,
+        le=1_000_000,
+        description="How many failures are kept, the newest; 0 keeps none.",
+    )
+
+
 class Peer(Section):
-    """Another node, so that commands can call it by name: one table per peer."""
+    """Another node: commands call it by name, C-MOVE by its AE title. One table per peer."""
 
     ae_title: AETitle = Field(default="ANY-SCP", description="The AE title to call.")
     host: str = Field(min_length=1, description="The host name or address.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The TCP port.")
+    tls: bool = Field(
+        default=False,
+        description="Whether the peer is called over TLS. This version cannot yet, and does not "
+        "call such a peer at all.",
+    )
+    services: Annotated[tuple[ServiceName, ...], BeforeValidator(split_list)] = Field(
+        default=SERVICE_NAMES,
+        description="What the peer may use here when it calls under this AE title.",
+    )
+    transfer_syntaxes: Annotated[tuple[TransferSyntaxUID, ...], BeforeValidator(split_list)] = (
+        Field(
+            default=(),
+            description="What the peer would rather be sent, the best first: these transfer "
+            "syntaxes, by name or UID, are proposed before any other.",
+        )
+    )
     commitment_delivery: Annotated[
         tuple[CommitmentDelivery, ...], BeforeValidator(split_deliveries)
     ] = Field(
@@ -433,7 +488,23 @@ class Config(BaseModel):
     transcoding: TranscodingSection = TranscodingSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
+    explain: ExplainSection = ExplainSection()
     peers: dict[str, Peer] = Field(default_factory=dict)
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where this was read from, or would be if there were such a file; absolute."""
+        return self._file
+
+    def read_from(self, file: Path) -> None:
+        """Remember `file` as the one that this configuration stands in."""
+        self._file = file.absolute()
+
+    def __eq__(self, other: object) -> bool:
+        """Equal are configurations that say the same, in whatever file."""
+        return isinstance(other, Config) and self.model_dump() == other.model_dump()
 
     def answers_to(self, called_ae_title: str) -> bool:
         """Whether an association that calls `called_ae_title` is meant for this node."""

@@ -121,17 +121,28 @@ job = Table(
 Index("job_by_due", job.c.state, job.c.due_at)
 Index("job_by_subject", job.c.kind, job.c.subject, unique=True)
 
-# Associations and sub-operations that failed, the newest only; no patient data.
+# What failed, the newest only; no patient data. The same cause again is the same row again.
 failure = Table(
     "failure",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("happened_at", Float, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("happened_at", Float, nullable=False),  # the last time
+    Column("occurrences", Integer, nullable=False),
+    Column("role", String, nullable=False),  # ours
     Column("peer", String, nullable=False),
-    Column("calling_ae", String, nullable=False),
-    Column("called_ae", String, nullable=False),
     Column("what", String, nullable=False),
     Column("diagnosis", String, nullable=False),
-    Column("negotiation", String),
+    Column("calling_ae", String, nullable=False),
+    Column("called_ae", String, nullable=False),
+    Column("negotiation", String),  # as JSON
 )
 Index("failure_by_moment", failure.c.happened_at)
+Index(
+    "failure_by_cause",
+    failure.c.peer,
+    failure.c.role,
+    failure.c.what,
+    failure.c.diagnosis,
+    unique=True,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,14 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="N",
     help="Send over N associations at the same time.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Have up to N objects under way on an association, where the peer allows it.",
 )
 @click.option(
     "--retries",
@@ -86,6 +95,7 @@ def command(
     destination: Destination,
     paths: tuple[str, ...],
     associations: int,
+    window: int,
     retries: int,
     repeat: int,
     no_recurse: bool,
@@ -126,7 +136,7 @@ def command(
 
         report = send_files(
             files,
-            destination,
+            replace(destination, window=window),
             associations=associations,
             repeat=repeat,
             retry=RetryPolicy(retries=retries),

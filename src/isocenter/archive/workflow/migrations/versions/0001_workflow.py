@@ -110,8 +110,11 @@ def _create_failures() -> None:
     op.create_table(
         "failure",
         _id(),
-        *_moments("happened_at"),
-        *_texts("peer", "calling_ae", "called_ae", "what", "diagnosis"),
+        *_moments("first_at", "happened_at"),
+        sa.Column("occurrences", sa.Integer, nullable=False),
+        *_texts("role", "peer", "what", "diagnosis", "calling_ae", "called_ae"),
         sa.Column("negotiation", sa.String),
     )
     op.create_index("failure_by_moment", "failure", ["happened_at"])
+    cause = ["peer", "role", "what", "diagnosis"]
+    op.create_index("failure_by_cause", "failure", cause, unique=True)
