@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pydicom
@@ -216,3 +217,17 @@ def test_what_a_peer_agrees_to_is_told(filled: Node) -> None:
     with isocenter.connect(filled.address, options=isocenter.QueryOptions(fuzzy=True)) as peer:
         assert peer.agreed in (isocenter.QueryOptions(), isocenter.QueryOptions(fuzzy=True))
         assert list(peer.find(PatientName="DOE^JOHN"))
+
+
+def test_threads_get_associations_of_their_own(assoc: Connection) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: len(list(assoc.find(PatientID="1"))), range(16)))
+    assert set(found) == {1}
+    assert 1 <= len(assoc._pool._idle[QUERY]) <= 4
+
+
+def test_a_limit_holds_for_all_requests_together(assoc: Connection, tmp_path: Path) -> None:
+    uids = [f"1.2.3.{number}.1" for number in (1, *range(1000, 2000), 2)]
+    got = assoc.get_files(tmp_path, StudyInstanceUID=uids, limit=1)
+    assert len(got.written) == 1
+    assert len(list(assoc.get(StudyInstanceUID=uids, limit=1))) == 1

@@ -163,7 +163,7 @@ class Connection:
             level: what is retrieved (default: the level of the lowest UID that is given).
             sop_classes: UIDs of the storage classes to expect; without any, the usual ones (an
                 association has room for 128 contexts).
-            limit: cancel after that many objects of a request.
+            limit: cancel after that many objects.
             on_progress: hears of each response, with the counts of sub-operations.
             identifier, model, keys, attributes: as in `find`.
 
@@ -208,8 +208,8 @@ class Connection:
         )
         outcome = RetrieveOutcome()
         with self._pool.lend(receiving_kind(chosen.get, sop_classes)) as association:
-            for request in requests:
-                for response in association.get(chosen.get, request, receiver, cancel_after=limit):
+            for request, left in _each(requests, limit, outcome):
+                for response in association.get(chosen.get, request, receiver, cancel_after=left):
                     _note(response, outcome, on_progress)
         self._judge("C-GET", outcome, receiver.trouble)
         return receiver
@@ -228,8 +228,8 @@ class Connection:
     ) -> RetrieveOutcome:
         """C-MOVE (PS3.4 C.4.2): have the peer send objects to the AE title `destination`.
 
-        This runs to its end; `limit` cancels after that many objects of a request. The other
-        arguments are those of `get`.
+        This runs to its end; `limit` cancels after that many objects. The other arguments are
+        those of `get`.
 
         Raises:
             RequestFailed: the request failed, or objects did; `outcome.failed_uids` names them.
@@ -237,9 +237,9 @@ class Connection:
         chosen, requests = self._retrieval(identifier, level, model, keys, attributes)
         outcome = RetrieveOutcome()
         with self._pool.lend(QUERY) as association:
-            for request in requests:
+            for request, left in _each(requests, limit, outcome):
                 for response in association.move(
-                    chosen.move, request, destination, cancel_after=limit
+                    chosen.move, request, destination, cancel_after=left
                 ):
                     _note(response, outcome, on_progress)
         self._judge("C-MOVE", outcome)
@@ -308,8 +308,8 @@ class Connection:
         receiver: DatasetReceiver = DatasetReceiver()
         outcome = RetrieveOutcome()
         with self._pool.lend(receiving_kind(model.get, sop_classes)) as association:
-            for request in requests:
-                steps = get_each(association, model.get, request, receiver, cancel_after=limit)
+            for request, left in _each(requests, limit, outcome):
+                steps = get_each(association, model.get, request, receiver, cancel_after=left)
                 with closing(steps):
                     for step in steps:
                         while receiver.arrived:
@@ -336,6 +336,17 @@ class Connection:
         if outcome.status is not None and (outcome.status.is_failure or outcome.failed):
             comment = outcome.comment or trouble
             raise RequestFailed(f"{command} at {self}", outcome.status, comment, outcome)
+
+
+def _each(
+    requests: Sequence[Elements], limit: int | None, outcome: RetrieveOutcome
+) -> Iterator[tuple[Elements, int | None]]:
+    """The requests, each with the number of objects that are left for it; until none are."""
+    for request in requests:
+        left = None if limit is None else limit - outcome.done
+        if left is not None and left <= 0:
+            return
+        yield request, left
 
 
 def _note(
