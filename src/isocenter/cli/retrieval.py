@@ -11,7 +11,7 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, plural, progress
 from isocenter.cli.failures import CommandFailed
-from isocenter.cli.query_options import Question, question_options
+from isocenter.cli.query_options import Question, negotiation_options, question_options
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _OPTIONS: tuple[Decorator, ...] = (
         "of series or images. Many go into one request.",
     ),
     question_options,
-    click.option("--relational", is_flag=True, help="Propose relational retrieval."),
+    negotiation_options("relational"),
     click.option(
         "--cancel", type=click.IntRange(1), metavar="N", help="Send C-CANCEL after N objects."
     ),
