@@ -164,6 +164,19 @@ def test_objects_come_as_files_by_study(assoc: Connection, tmp_path: Path) -> No
     assert (again.written, set(again.unchanged)) == ([], expected)
 
 
+def test_who_hears_of_the_progress_may_end_it(assoc: Connection, tmp_path: Path) -> None:
+    def enough(response: object) -> None:
+        raise StopAsyncIteration("enough")
+
+    wanted = {"StudyInstanceUID": ["1.2.3.1.1", "1.2.3.2.1", "1.2.3.3.1"]}
+    for folder in ("one", "two"):
+        with pytest.raises(StopAsyncIteration):
+            assoc.get_files(tmp_path / folder, on_progress=enough, **wanted)
+    kinds = [len(idle) for kind, idle in assoc._pool._idle.items() if kind.receiving]
+    assert kinds == [1]
+    assert len(assoc.get_files(tmp_path / "three", **wanted).written) == 3
+
+
 def test_a_move_to_an_unknown_destination_raises_what_the_peer_says(assoc: Connection) -> None:
     with pytest.raises(RequestFailed) as failed:
         assoc.move("NOWHERE", StudyInstanceUID="1.2.3.1.1")
