@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pydicom
@@ -163,6 +164,19 @@ def test_objects_come_as_files_by_study(assoc: Connection, tmp_path: Path) -> No
     assert (again.written, set(again.unchanged)) == ([], expected)
 
 
+def test_who_hears_of_the_progress_may_end_it(assoc: Connection, tmp_path: Path) -> None:
+    def enough(response: object) -> None:
+        raise StopAsyncIteration("enough")
+
+    wanted = {"StudyInstanceUID": ["1.2.3.1.1", "1.2.3.2.1", "1.2.3.3.1"]}
+    for folder in ("one", "two"):
+        with pytest.raises(StopAsyncIteration):
+            assoc.get_files(tmp_path / folder, on_progress=enough, **wanted)
+    kinds = [len(idle) for kind, idle in assoc._pool._idle.items() if kind.receiving]
+    assert kinds == [1]
+    assert len(assoc.get_files(tmp_path / "three", **wanted).written) == 3
+
+
 def test_a_move_to_an_unknown_destination_raises_what_the_peer_says(assoc: Connection) -> None:
     with pytest.raises(RequestFailed) as failed:
         assoc.move("NOWHERE", StudyInstanceUID="1.2.3.1.1")
@@ -216,3 +230,17 @@ def test_what_a_peer_agrees_to_is_told(filled: Node) -> None:
     with isocenter.connect(filled.address, options=isocenter.QueryOptions(fuzzy=True)) as peer:
         assert peer.agreed in (isocenter.QueryOptions(), isocenter.QueryOptions(fuzzy=True))
         assert list(peer.find(PatientName="DOE^JOHN"))
+
+
+def test_threads_get_associations_of_their_own(assoc: Connection) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: len(list(assoc.find(PatientID="1"))), range(16)))
+    assert set(found) == {1}
+    assert 1 <= len(assoc._pool._idle[QUERY]) <= 4
+
+
+def test_a_limit_holds_for_all_requests_together(assoc: Connection, tmp_path: Path) -> None:
+    uids = [f"1.2.3.{number}.1" for number in (1, *range(1000, 2000), 2)]
+    got = assoc.get_files(tmp_path, StudyInstanceUID=uids, limit=1)
+    assert len(got.written) == 1
+    assert len(list(assoc.get(StudyInstanceUID=uids, limit=1))) == 1

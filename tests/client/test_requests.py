@@ -8,7 +8,7 @@ import pydicom
 import pytest
 
 from isocenter.client.errors import InputError
-from isocenter.client.requests import asked, base_of, keys_of, model_for
+from isocenter.client.requests import base_of, given_keys, keys_of, model_for
 from isocenter.errors import IsocenterError
 from isocenter.services.data_sets import from_dataset, to_dataset
 from isocenter.services.information_models import PATIENT_ROOT, PATIENT_STUDY_ONLY, STUDY_ROOT
@@ -94,8 +94,12 @@ def test_an_identifier_is_a_data_set() -> None:
 
 
 def test_attributes_to_return_are_keys_without_a_value() -> None:
-    assert [key.name for key in asked(["StudyDate", "0010,0020"])] == ["StudyDate", "PatientID"]
-    assert asked(None) == []
+    given = given_keys({"PatientID": "7"}, {"0010,0010": "X"}, ["StudyDate", "PatientID"])
+    assert [(key.name, key.value) for key in given] == [
+        ("PatientID", "7"),
+        ("PatientName", "X"),
+        ("StudyDate", ""),
+    ]
 
 
 @pytest.mark.parametrize("character_set", [None, "ISO_IR 100", "ISO_IR 192"])

@@ -27,9 +27,9 @@ from isocenter.cli import exit_codes
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support import peers
 from tests.support.corpus import bundled
+from tests.support.node import ISOCENTER, isocenter_json
 from tests.support.node import isocenter as run_isocenter
-from tests.support.node import isocenter_json
-from tests.support.processes import Server
+from tests.support.processes import Server, run
 
 pytestmark = pytest.mark.interop
 
@@ -289,3 +289,21 @@ def test_failed_objects_are_named_by_a_foreign_peer_and_by_us() -> None:
     assert failed.value.status.code == 0xA702
     assert failed.value.outcome is not None
     assert "1.2.3.2" in failed.value.outcome.failed_uids
+
+
+def test_what_came_before_an_association_broke_off_is_told(tmp_path: Path) -> None:
+    def answer(event: Any) -> Iterator[Any]:
+        yield 2
+        yield 0xFF00, ct(1)
+        event.assoc.abort()
+
+    def configure(ae: AE) -> None:
+        ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
+        ae.add_supported_context(CTImageStorage, scu_role=True, scp_role=True)
+
+    with scp(configure=configure, handlers=[(evt.EVT_C_GET, answer)]) as peer:
+        where = ("get", str(peer), "-k", "StudyInstanceUID=1.2", "-od", tmp_path, "--json")
+        done = run([ISOCENTER, *where], merge=False)
+    assert done.returncode == exit_codes.ABORTED
+    outcome = json.loads(done.stdout)
+    assert (outcome["status"], len(outcome["files"])) == (None, 1)

@@ -11,7 +11,7 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, plural, progress
 from isocenter.cli.failures import CommandFailed
-from isocenter.cli.query_options import Question, question_options
+from isocenter.cli.query_options import Question, negotiation_options, question_options
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _OPTIONS: tuple[Decorator, ...] = (
         "of series or images. Many go into one request.",
     ),
     question_options,
-    click.option("--relational", is_flag=True, help="Propose relational retrieval."),
+    negotiation_options("relational"),
     click.option(
         "--cancel", type=click.IntRange(1), metavar="N", help="Send C-CANCEL after N objects."
     ),
@@ -80,10 +80,12 @@ def follow(
 ) -> RetrieveOutcome:
     """Make the requests one after the other, and show how far they are.
 
-    A request that fails does not end the others. `cancel` is the number of objects after which
-    the one under way is canceled and no more are made.
+    A request that fails does not end the others; an association that breaks off does. `cancel` is
+    the number of objects after which the one under way is canceled and no more are made.
     """
+    from isocenter.dimse.errors import DimseError
     from isocenter.services.retrieve_outcome import RetrieveOutcome
+    from isocenter.upperlayer.errors import UpperLayerError
 
     outcome = RetrieveOutcome()
     with progress(description) as bar:
@@ -91,7 +93,11 @@ def follow(
             left = None if cancel is None else cancel - outcome.done
             if left is not None and left <= 0:
                 break
-            _follow(ask(request, left), outcome, bar, known=len(requests) == 1)
+            try:
+                _follow(ask(request, left), outcome, bar, known=len(requests) == 1)
+            except (UpperLayerError, DimseError) as error:
+                outcome.broken = error
+                break
     return outcome
 
 
@@ -114,24 +120,17 @@ def conclude(
 ) -> None:
     """Tell how a retrieve ended; raises CommandFailed where not everything came.
 
-    `extra` goes into one JSON object on standard output; None writes none.
+    `extra` goes into one JSON object on standard output; None writes none. An error that broke
+    the association off is raised behind that.
     """
+    if extra is not None:
+        document = {"peer": str(destination)} | _as_json(outcome) | extra
+        click.echo(json.dumps(document, ensure_ascii=False))
+    if outcome.broken is not None:
+        raise outcome.broken
     status = outcome.status
     assert status is not None  # there is one request at least
-    counts = {
-        name: getattr(outcome, name) for name in ("completed", "failed", "warning", "remaining")
-    }
-    if extra is not None:
-        document = {
-            "peer": str(destination),
-            "status": f"0x{status.code:04X}",
-            "comment": outcome.comment,
-            "requests": outcome.requests,
-            **counts,
-            "failed_uids": outcome.failed_uids,
-        }
-        click.echo(json.dumps(document | extra, ensure_ascii=False))
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    told = ", ".join(f"{count} {name}" for name, count in _counts(outcome).items() if count)
     if outcome.requests > 1:
         told = f"{told or 'none done'} in {plural(outcome.requests, 'request')}"
     if status.is_failure or outcome.failed:
@@ -144,3 +143,18 @@ def conclude(
         )
     ended = "" if status.is_success else f"; {status}"
     say(f"{told or 'Nothing matched'}{ended}.", Verbosity.NORMAL)
+
+
+def _counts(outcome: RetrieveOutcome) -> dict[str, int]:
+    names = ("completed", "failed", "warning", "remaining")
+    return {name: getattr(outcome, name) for name in names}
+
+
+def _as_json(outcome: RetrieveOutcome) -> dict[str, Any]:
+    return {
+        "status": f"0x{outcome.status.code:04X}" if outcome.status else None,
+        "comment": outcome.comment,
+        "requests": outcome.requests,
+        **_counts(outcome),
+        "failed_uids": outcome.failed_uids,
+    }

@@ -6,6 +6,7 @@ from collections import deque
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
+from isocenter.dictionary.uids import is_valid_uid
 from isocenter.dimse import status
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
 
@@ -29,8 +30,11 @@ class DatasetReceiver:
         self.arrived: deque[FileDataset] = deque()
         self.trouble = ""
 
-    def begin(self, request: CStoreRQ, context: AcceptedContext) -> ArrivingDataset:
-        """Start an instance."""
+    def begin(self, request: CStoreRQ, context: AcceptedContext) -> ArrivingDataset | int:
+        """Start an instance, or refuse one whose UID is none (0117)."""
+        if not is_valid_uid(request.affected_sop_instance_uid):
+            self.trouble = "an instance has a SOP Instance UID that is no UID"
+            return status.INVALID_SOP_INSTANCE
         meta = FileMeta(
             sop_class_uid=request.affected_sop_class_uid,
             sop_instance_uid=request.affected_sop_instance_uid,

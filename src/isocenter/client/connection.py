@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from isocenter.client.errors import RequestFailed
 from isocenter.client.pool import QUERY, AssociationPool, receiving_kind
-from isocenter.client.requests import Level, Model, asked, base_of, keys_of, model_for
+from isocenter.client.requests import Level, Model, base_of, given_keys, model_for
+from isocenter.client.running import OnProgress, Requests, find_matches, get_datasets
 from isocenter.services.information_models import STUDY_ROOT, WORKLIST, InformationModel
 from isocenter.services.query_identifier import query_identifier
 from isocenter.services.query_options import QueryOptions, agreed_options
@@ -22,15 +21,11 @@ from isocenter.services.retrieve_outcome import RetrieveOutcome
 if TYPE_CHECKING:
     from pydicom import Dataset, FileDataset
 
-    from isocenter.client.arriving import DatasetReceiver
     from isocenter.dimse.status import Status
     from isocenter.encoding.elements import Elements
     from isocenter.services.association import Destination
     from isocenter.services.received_files import FileReceiver
-    from isocenter.services.retrieve_scu import RetrieveProgress
     from isocenter.services.storage_report import FileResult, SendReport
-
-OnProgress = Callable[["RetrieveProgress"], object]
 
 
 class Connection:
@@ -118,10 +113,9 @@ class Connection:
         """
         base = base_of(identifier)
         chosen = model_for(model, level, base)
-        request = query_identifier(
-            chosen, [*keys_of(attributes | dict(keys or {})), *asked(returning)], base, level
-        )
-        return self._find(chosen, request, limit)
+        given = given_keys(attributes, keys, returning)
+        request = query_identifier(chosen, given, base, level)
+        return find_matches(self._pool, chosen.find, request, limit)
 
     def find_worklist(
         self,
@@ -138,9 +132,9 @@ class Connection:
         `find_worklist(ScheduledProcedureStepSequence={"Modality": "CT"})`, or with a path:
         `keys={"ScheduledProcedureStepSequence.Modality": "CT"}`.
         """
-        given = [*keys_of(attributes | dict(keys or {})), *asked(returning)]
+        given = given_keys(attributes, keys, returning)
         request = query_identifier(WORKLIST, given, base_of(identifier))
-        return self._find(WORKLIST, request, limit)
+        return find_matches(self._pool, WORKLIST.find, request, limit)
 
     def get(
         self,
@@ -163,15 +157,18 @@ class Connection:
             level: what is retrieved (default: the level of the lowest UID that is given).
             sop_classes: UIDs of the storage classes to expect; without any, the usual ones (an
                 association has room for 128 contexts).
-            limit: cancel after that many objects of a request.
-            on_progress: hears of each response, with the counts of sub-operations.
+            limit: cancel after that many objects.
+            on_progress: hears of each response, with the counts of sub-operations; if it raises,
+                C-CANCEL is sent.
             identifier, model, keys, attributes: as in `find`.
 
         Raises:
             RequestFailed: the request failed, or objects did; those that came have been yielded.
         """
-        chosen, requests = self._retrieval(identifier, level, model, keys, attributes)
-        return self._get(chosen, requests, sop_classes, limit, on_progress)
+        chosen, requests = self._retrieval(identifier, level, model, attributes, keys)
+        return get_datasets(
+            self._pool, chosen.get, sop_classes, Requests(requests, limit, on_progress)
+        )
 
     def get_files(
         self,
@@ -197,7 +194,7 @@ class Connection:
         """
         from isocenter.services.received_files import FileReceiver
 
-        chosen, requests = self._retrieval(identifier, level, model, keys, attributes)
+        chosen, requests = self._retrieval(identifier, level, model, attributes, keys)
         target = Path(folder)
         target.mkdir(parents=True, exist_ok=True)
         receiver = FileReceiver(
@@ -206,12 +203,11 @@ class Connection:
             source_ae=self.destination.called_ae,
             receiving_ae=self.destination.calling_ae,
         )
-        outcome = RetrieveOutcome()
+        running = Requests(requests, limit, on_progress)
         with self._pool.lend(receiving_kind(chosen.get, sop_classes)) as association:
-            for request in requests:
-                for response in association.get(chosen.get, request, receiver, cancel_after=limit):
-                    _note(response, outcome, on_progress)
-        self._judge("C-GET", outcome, receiver.trouble)
+            for request, left in running:
+                running.follow(association.get(chosen.get, request, receiver, cancel_after=left))
+        running.judge(f"C-GET at {self}", receiver.trouble)
         return receiver
 
     def move(
@@ -228,22 +224,20 @@ class Connection:
     ) -> RetrieveOutcome:
         """C-MOVE (PS3.4 C.4.2): have the peer send objects to the AE title `destination`.
 
-        This runs to its end; `limit` cancels after that many objects of a request. The other
-        arguments are those of `get`.
+        This runs to its end; `limit` cancels after that many objects. The other arguments are
+        those of `get`.
 
         Raises:
             RequestFailed: the request failed, or objects did; `outcome.failed_uids` names them.
         """
-        chosen, requests = self._retrieval(identifier, level, model, keys, attributes)
-        outcome = RetrieveOutcome()
+        chosen, requests = self._retrieval(identifier, level, model, attributes, keys)
+        running = Requests(requests, limit, on_progress)
         with self._pool.lend(QUERY) as association:
-            for request in requests:
-                for response in association.move(
-                    chosen.move, request, destination, cancel_after=limit
-                ):
-                    _note(response, outcome, on_progress)
-        self._judge("C-MOVE", outcome)
-        return outcome
+            for request, left in running:
+                running.follow(
+                    association.move(chosen.move, request, destination, cancel_after=left)
+                )
+        return running.judge(f"C-MOVE at {self}")
 
     def store(
         self,
@@ -280,68 +274,14 @@ class Connection:
                 on_result=on_result,
             )
 
-    def _find(
-        self, model: InformationModel, request: Elements, limit: int | None
-    ) -> Iterator[Dataset]:
-        from isocenter.services.data_sets import to_dataset
-
-        with self._pool.lend(QUERY) as association:
-            responses = association.find(model.find, request, cancel_after=limit)
-            with closing(responses):
-                for response in responses:
-                    if response.status.is_pending:
-                        yield to_dataset(response.identifier)
-                    elif response.status.is_failure:
-                        raise RequestFailed(f"C-FIND at {self}", response.status, response.comment)
-
-    def _get(
-        self,
-        model: InformationModel,
-        requests: Sequence[Elements],
-        sop_classes: Sequence[str],
-        limit: int | None,
-        on_progress: OnProgress | None,
-    ) -> Iterator[FileDataset]:
-        from isocenter.client.arriving import DatasetReceiver
-        from isocenter.services.retrieve_scu import get_each
-
-        receiver: DatasetReceiver = DatasetReceiver()
-        outcome = RetrieveOutcome()
-        with self._pool.lend(receiving_kind(model.get, sop_classes)) as association:
-            for request in requests:
-                steps = get_each(association, model.get, request, receiver, cancel_after=limit)
-                with closing(steps):
-                    for step in steps:
-                        while receiver.arrived:
-                            yield receiver.arrived.popleft()
-                        if step is not None:
-                            _note(step, outcome, on_progress)
-        self._judge("C-GET", outcome, receiver.trouble)
-
     def _retrieval(
         self,
         identifier: Dataset | None,
         level: Level | None,
         model: Model | None,
-        keys: Mapping[str, object] | None,
         attributes: Mapping[str, object],
+        keys: Mapping[str, object] | None,
     ) -> tuple[InformationModel, list[Elements]]:
         base = base_of(identifier)
         chosen = model_for(model, level, base)
-        given = list(keys_of(dict(attributes) | dict(keys or {})))
-        return chosen, retrieve_identifiers(chosen, given, base, level)
-
-    def _judge(self, command: str, outcome: RetrieveOutcome, trouble: str = "") -> None:
-        """Raise RequestFailed where not everything came."""
-        if outcome.status is not None and (outcome.status.is_failure or outcome.failed):
-            comment = outcome.comment or trouble
-            raise RequestFailed(f"{command} at {self}", outcome.status, comment, outcome)
-
-
-def _note(
-    response: RetrieveProgress, outcome: RetrieveOutcome, on_progress: OnProgress | None
-) -> None:
-    if not response.status.is_pending:
-        outcome.add(response)
-    if on_progress is not None:
-        on_progress(response)
+        return chosen, retrieve_identifiers(chosen, given_keys(attributes, keys), base, level)

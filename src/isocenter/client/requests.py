@@ -57,9 +57,15 @@ def keys_of(attributes: Mapping[str, object], within: tuple[Step, ...] = ()) -> 
                 yield key._replace(item=number)
 
 
-def asked(returning: Iterable[str] | None) -> list[Key]:
-    """The keys that ask for these attributes."""
-    return list(keys_of(dict.fromkeys(returning or ())))
+def given_keys(
+    attributes: Mapping[str, object],
+    more: Mapping[str, object] | None = None,
+    returning: Iterable[str] | None = None,
+) -> list[Key]:
+    """The keys for keyword arguments, for `more` of them by tag or path, and for wishes."""
+    given = dict(attributes) | dict(more or {})
+    wishes = [name for name in returning or () if name not in given]
+    return [*keys_of(given), *keys_of(dict.fromkeys(wishes))]
 
 
 def base_of(identifier: Dataset | None) -> Elements | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from isocenter.dimse.status import Status
+from isocenter.errors import IsocenterError
 from isocenter.services.retrieve_scu import RetrieveProgress
 
 
 @dataclass(slots=True)
 class RetrieveOutcome:
-    """What became of one or several requests; `status` is the gravest of their final ones."""
+    """What became of one or several requests; `status` is the gravest of their final ones.
+
+    `broken` is the error that ended the association, and with it the requests, too early.
+    """
 
     status: Status | None = None
     comment: str = ""
@@ -20,6 +24,7 @@ class RetrieveOutcome:
     remaining: int = 0
     failed_uids: list[str] = field(default_factory=list)
     requests: int = 0
+    broken: IsocenterError | None = None
 
     @property
     def done(self) -> int:

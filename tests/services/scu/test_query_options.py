@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from pynetdicom import evt
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind
 
+from isocenter.dictionary.sop_classes import MODALITY_WORKLIST_FIND as WORKLIST
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND, STUDY_ROOT_MOVE
 from isocenter.services.query_options import QueryOptions, agreed_options
 from isocenter.services.query_retrieve_scu import find_context
@@ -22,8 +23,10 @@ def test_who_wants_nothing_proposes_nothing() -> None:
 def test_each_wish_is_a_byte() -> None:
     wanted = QueryOptions(relational=True, fuzzy=True)
     assert wanted.query_proposals(STUDY_ROOT_FIND) == (
-        ExtendedNegotiation(STUDY_ROOT_FIND, b"\1\0\1\0"),
+        ExtendedNegotiation(STUDY_ROOT_FIND, b"\1\0\1"),
     )
+    everything = QueryOptions(*[True] * 7).query_proposals(STUDY_ROOT_FIND, WORKLIST)
+    assert [item.information for item in everything] == [b"\1" * 7] * 2
     assert wanted.retrieval_proposals(STUDY_ROOT_MOVE) == (
         ExtendedNegotiation(STUDY_ROOT_MOVE, b"\1"),
     )
@@ -35,7 +38,7 @@ def test_each_wish_is_a_byte() -> None:
         (b"\1\1\1\1", QueryOptions(True, True, True, True)),
         (b"\1", QueryOptions(relational=True)),
         (b"", QueryOptions()),
-        (b"\0\0\1\0\1\1\1\1", QueryOptions(fuzzy=True)),
+        (b"\0\0\1\0\0\1\1\1\1", QueryOptions(fuzzy=True, empty_values=True, multiple_values=True)),
         (b"\2\xff\0\1", QueryOptions(timezone=True)),
     ],
 )
