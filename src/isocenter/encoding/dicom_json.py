@@ -169,7 +169,7 @@ class _Reader:
             raise _malformed(tag, "is not an object with a vr")
         if "BulkDataURI" in attribute:
             raise _malformed(tag, "refers to bulk data elsewhere, which is not fetched")
-        vr = attribute.get("vr", implicit_vr(tag))
+        vr = attribute["vr"] if "vr" in attribute else implicit_vr(tag)
         values = attribute.get("Value", [])
         if not isinstance(values, list):
             raise _malformed(tag, "has a Value that is not an array")
@@ -200,6 +200,9 @@ def _encoded(vr: object, values: list[Any]) -> bytes:
     if (code := _NUMBERS.get(vr)) is not None:
         convert = float if vr in ("FL", "FD") else int
         return b"".join(struct.pack(code, convert(value)) for value in values)
+    encoding = "utf-8" if vr in CHARACTER_SET_VRS else "ascii"
+    if len(values) == 1 and vr in _TEXTS and isinstance(values[0], str):  # nearly every element
+        return values[0].encode(encoding)
     if vr == "AT":
         tags = [int(value, 16) for value in values]
         return b"".join(struct.pack("<HH", tag >> 16, tag & 0xFFFF) for tag in tags)
@@ -212,7 +215,7 @@ def _encoded(vr: object, values: list[Any]) -> bytes:
     else:
         raise ValueError
     # Lone surrogates, which JSON can spell, are an error here (a ValueError).
-    return "\\".join(texts).encode("utf-8" if vr in CHARACTER_SET_VRS else "ascii")
+    return "\\".join(texts).encode(encoding)
 
 
 def _person_name(value: Any) -> str:

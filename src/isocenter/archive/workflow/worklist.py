@@ -94,11 +94,17 @@ class Worklist:
 
         Items that are removed while this runs may be left out.
         """
+        return map(restored_item, self.data_sets(where, limit=limit))
+
+    def data_sets(
+        self, where: WorklistFilter = EVERYTHING, *, limit: int | None = None
+    ) -> Iterator[Elements]:
+        """Like `items`, the neutral data sets alone."""
         ids = self._ids(where.condition(), limit)
         for start in range(0, len(ids), _AT_ONCE):
             with self._workflow.reading() as connection:
                 rows = _rows(connection, ids[start : start + _AT_ONCE])
-            yield from map(_restored, rows)
+            yield from map(_data_set, rows)
 
     def count(self, where: WorklistFilter = EVERYTHING) -> int:
         """How many items `where` lets through."""
@@ -124,7 +130,7 @@ def set_status(connection: Connection, item_ids: Iterable[int], status: str) -> 
     assert status in STATUSES
     for row in _rows(connection, list(item_ids)):
         if row.status != status:
-            changed = with_status(_restored(row).data_set, status)
+            changed = with_status(_data_set(row), status)
             statement = update(worklist_item).where(worklist_item.c.id == row.id)
             connection.execute(statement, _values(restored_item(changed)))
 
@@ -187,5 +193,5 @@ def _rows(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]]:
     return [by_id[number] for number in ids if number in by_id]
 
 
-def _restored(row: Row[Any]) -> WorklistItem:
-    return restored_item(from_json(json.loads(row.data_set)))
+def _data_set(row: Row[Any]) -> Elements:
+    return from_json(json.loads(row.data_set))

@@ -26,7 +26,7 @@ from isocenter.archive.workflow.attributes import (
     text,
 )
 from isocenter.dictionary.elements import format_tag, implicit_vr, lookup_element, parse_tag
-from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
+from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
 from isocenter.errors import IsocenterError
@@ -178,7 +178,7 @@ def _item(whole: Elements, step: Elements) -> WorklistItem:
         raise _invalid(SCHEDULED_STEP_STATUS, f"is none of {', '.join(STATUSES)}")
     put(step, SCHEDULED_STEP_STATUS, "CS", status)
     item = whole | {SCHEDULED_STEP_SEQUENCE: RawElement("SQ", [step])}
-    if len(encode_elements(item, EXPLICIT_VR_LITTLE_ENDIAN)) > LARGEST_ITEM:
+    if len(encode_elements(item, IMPLICIT_VR_LITTLE_ENDIAN)) > LARGEST_ITEM:
         raise InvalidWorklistItem(f"A worklist item has at most {LARGEST_ITEM // 1024} KiB.")
     return restored_item(item)
 

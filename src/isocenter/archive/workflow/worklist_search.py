@@ -35,9 +35,9 @@ class WorklistMatches:
         self._candidates = candidates(self._identifier, hidden)
 
     def __iter__(self) -> Iterator[Elements]:
-        for item in self._worklist.items(self._candidates):
-            if self._matches(item.data_set):
-                yield project(self._identifier, item.data_set)
+        for data_set in self._worklist.data_sets(self._candidates):
+            if self._matches(data_set):
+                yield project(self._identifier, data_set)
 
     def close(self) -> None:
         """Nothing is held between two items."""

@@ -40,7 +40,7 @@ def command() -> None:
 @command.command("add")
 @item_options
 @archive_options
-@click.option("--json", "as_json", is_flag=True, help="The new item in the DICOM JSON Model.")
+@click.option("--json", "as_json", is_flag=True, help="The new item, in a JSON array.")
 @verbosity_options
 def add(data_set: Elements, config: str | None, data: str | None, as_json: bool) -> None:
     """Schedule one procedure step.
@@ -52,12 +52,14 @@ def add(data_set: Elements, config: str | None, data: str | None, as_json: bool)
     from isocenter.encoding.dicom_json import to_json
 
     with local_workflow(config, data) as workflow:
-        (item,) = Worklist(workflow).add(data_set)
+        items = Worklist(workflow).add(data_set)
     if as_json:
-        show_json(to_json(item.data_set))
-    else:
+        show_json([to_json(item.data_set) for item in items])
+        return
+    for item in items:
         click.echo(
-            f"Scheduled step {item.scheduled_procedure_step_id} of study {item.study_instance_uid}."
+            f"Scheduled step {item.scheduled_procedure_step_id} of study "
+            f"{item.study_instance_uid}."
         )
 
 
