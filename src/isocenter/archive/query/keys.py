@@ -25,6 +25,15 @@ _NO_KEYS = frozenset(
     }
 )
 
+# What no stored header says, and what nothing here finds out.
+_NEVER_STORED = frozenset(
+    {
+        0x00080053,  # Query/Retrieve View
+        0x00080063,  # Anatomic Regions in Study Code Sequence
+        0x00081190,  # Retrieve URL
+    }
+)
+
 # Values of these are no keys: too large, or not known to be anything.
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 
@@ -87,7 +96,8 @@ def _is_indexed(at: Level, tag: int, key: RawElement) -> bool:
 
 def _is_in_header(tag: int, vr: str) -> bool:
     """Private elements are left out: their meaning hangs on a block that a key does not reserve."""
-    return tag not in COLUMNS and tag not in _NO_KEYS and vr not in _BULK and not tag & 0x10000
+    known = tag in COLUMNS or tag in _NO_KEYS or tag in _NEVER_STORED
+    return not known and vr not in _BULK and not tag & 0x10000
 
 
 def _criteria(asked: Elements, returned: tuple[int, ...], rules: Rules) -> dict[int, Criterion]:
