@@ -37,6 +37,9 @@ class Found:
     def __next__(self) -> Elements:
         return {UID: RawElement("UI", b"1.2.%d" % next(self._left))}
 
+    def give_up(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True
 

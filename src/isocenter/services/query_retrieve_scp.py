@@ -78,6 +78,9 @@ class Matches(Protocol):
     def __iter__(self) -> Iterator[Elements]:
         """The matches, fetched as they are asked for."""
 
+    def give_up(self) -> None:
+        """Have the search for the next match end soon; from any thread, at any time."""
+
     def close(self) -> None:
         """Give up what is left."""
 
@@ -190,10 +193,12 @@ class FindOperation:
     def cancel(self) -> None:
         """Send no more matches."""
         self._cancelled = True
+        self._give_up()
 
     def abort(self) -> None:
         """Nobody listens any more."""
         self._stopped = True
+        self._give_up()
 
     @property
     def congested(self) -> bool:
@@ -203,6 +208,10 @@ class FindOperation:
     def when_relieved(self, resume: Callable[[], None]) -> None:
         """Never asked for."""
         resume()
+
+    def _give_up(self) -> None:
+        if self._matches is not None:
+            self._matches.give_up()
 
     def _take(self, batch: list[bytes], *, exhausted: bool) -> None:
         self._ready.extend(batch)

@@ -26,8 +26,8 @@ from isocenter.archive.query.wildcards import wildcard
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_text
 
-LONGEST_TEXT = 10_240
-"""Characters of a value that are compared; LT has no more (PS3.5 6.2)."""
+LONGEST_TEXT = 4_096
+"""Characters of a value that are compared; what stands behind them is not looked at."""
 
 LONGEST_PATTERN = 1_024
 """Characters of a key; one that is longer matches nothing."""

@@ -44,10 +44,15 @@ class Matches(Iterator[Elements]):
         """Keys that were neither matched nor will be returned (PS3.4 C.4.1.1.4, status FF01)."""
         self.stopped = ""
         """Why the answers ended before all were found, as a clause; empty where they did not."""
+        self.given_up = False
         self._answers: Generator[Elements, None, None] = _none()
 
     def __next__(self) -> Elements:
         return next(self._answers)
+
+    def give_up(self) -> None:
+        """Have the search for the next match end soon; from any thread, at any time."""
+        self.given_up = True
 
     def close(self) -> None:
         """Stop here."""
@@ -154,6 +159,8 @@ def _with_headers(
             for rows in _batches(result):
                 places = locate_data_sets(connection, [row[-1] for row in rows])
                 for row in rows:
+                    if matches.given_up:
+                        return
                     if read == limit:
                         matches.stopped = f"after reading {read} stored headers"
                         return

@@ -8,6 +8,7 @@ from isocenter.archive.query.computed import COLUMNS
 from isocenter.archive.query.criteria import Criterion, Rules, check_size, parse_key
 from isocenter.archive.query.data_sets import combined_interval
 from isocenter.archive.query.date_times import PAIRS, Interval
+from isocenter.archive.query.errors import InvalidQuery
 from isocenter.archive.query.model import QUERY_RETRIEVE_LEVEL
 from isocenter.archive.query.timezones import ZONED, asked_zone, widened, with_partners
 from isocenter.encoding.elements import Elements, RawElement
@@ -24,6 +25,18 @@ _NO_KEYS = frozenset(
         0x00880140,
     }
 )
+
+# What no stored header says, and what nothing here finds out.
+_NEVER_STORED = frozenset(
+    {
+        0x00080053,  # Query/Retrieve View
+        0x00080063,  # Anatomic Regions in Study Code Sequence
+        0x00081190,  # Retrieve URL
+    }
+)
+
+# A pattern costs its own length times that of a header's value, for each header.
+MAX_PATTERN_BYTES = 2048
 
 # Values of these are no keys: too large, or not known to be anything.
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
@@ -58,6 +71,11 @@ def sort_keys(at: Level, identifier: Elements, rules: Rules, *, headers: bool) -
     header = {tag: key for tag, key in asked.items() if headers and _is_in_header(tag, key.vr)}
     criteria = _criteria(asked, returned, rules)
     check_size(criteria)
+    if _pattern_bytes(header) > MAX_PATTERN_BYTES:
+        raise InvalidQuery(
+            f"The keys that are not in the index hold more than {MAX_PATTERN_BYTES} bytes of "
+            "patterns; narrow the query by other keys."
+        )
     unmatched = {
         tag
         for tag in returned
@@ -87,7 +105,18 @@ def _is_indexed(at: Level, tag: int, key: RawElement) -> bool:
 
 def _is_in_header(tag: int, vr: str) -> bool:
     """Private elements are left out: their meaning hangs on a block that a key does not reserve."""
-    return tag not in COLUMNS and tag not in _NO_KEYS and vr not in _BULK and not tag & 0x10000
+    known = tag in COLUMNS or tag in _NO_KEYS or tag in _NEVER_STORED
+    return not known and vr not in _BULK and not tag & 0x10000
+
+
+def _pattern_bytes(header: Elements) -> int:
+    total = 0
+    for value in (key.value for key in header.values()):
+        if isinstance(value, list):
+            total += sum(map(_pattern_bytes, value))
+        elif b"*" in value or b"?" in value:
+            total += len(value)
+    return total
 
 
 def _criteria(asked: Elements, returned: tuple[int, ...], rules: Rules) -> dict[int, Criterion]:
