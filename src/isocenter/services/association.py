@@ -28,7 +28,7 @@ from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.sending import Buffers
-from isocenter.upperlayer.user_information import RoleSelection, UserInformation
+from isocenter.upperlayer.user_information import RoleSelection, UserIdentity, UserInformation
 
 if TYPE_CHECKING:
     import ssl
@@ -55,7 +55,7 @@ class Destination:
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
     `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
     how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
-    negotiated.
+    negotiated. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is: plain.
     """
 
     host: str
@@ -69,6 +69,7 @@ class Destination:
     ssl_context: ssl.SSLContext | None = None
     transfer_syntaxes: tuple[str, ...] = ()
     window: int = 1
+    user_identity: UserIdentity | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -103,6 +104,7 @@ class Destination:
                 role_selections=tuple(
                     RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
                 ),
+                user_identity=self.user_identity,
             ),
         )
         transport = BlockingAssociation.connect(

@@ -82,10 +82,8 @@ class Destinations:
         UpperLayerError.
         """
         if address.tls:
-            raise ConnectFailed(
-                f"{address.ae_title} is configured with TLS, which this version cannot do yet; it "
-                "is not called without."
-            )
+            # Short enough for an error comment; never is such a peer called in the clear.
+            raise ConnectFailed(f"{address.ae_title} needs TLS, which this version cannot do yet")
         kinds = preferred_first(kinds, address.transfer_syntaxes, lambda kind: kind[1])
         request = self._request(address, kinds[:MAX_CONTEXTS])
         users: list[DestinationAssociation] = []
