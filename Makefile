@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run install lint test prove interop bench lock clean
+.PHONY: help run install lint test prove interop soak bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these tasks
@@ -33,6 +33,10 @@ interop: $(VENV)/.installed-test ## other people's programs against ours, both w
 	@tools/peers
 	$(BIN)/python -m pytest tests/interop -p tests.interop.matrix.plugin \
 	  --interop-document docs/interop.md $(PYTEST)
+
+soak: $(VENV)/.installed-test ## 64 associations of mixed work for ten minutes (ARGS="--minutes 1")
+	@tools/peers
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: $(VENV)/.installed-test ## ingest, side by side with DCMTK, pynetdicom and Orthanc
 	@$(BIN)/python -m bench $(ARGS)
