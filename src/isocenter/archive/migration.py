@@ -31,8 +31,10 @@ def migrate(
     connection = None
     try:
         connection = connect(path)
+        # In this order: another process may be making the tables, revision and all, meanwhile.
+        has_tables = _has_tables(connection)
         revision = _revision(connection)
-        if revision is None and _has_tables(connection):
+        if has_tables and revision is None:
             raise migrations.unusable(
                 f"{path.name} is a database, but not {migrations.what} of Isocenter."
             )

@@ -33,6 +33,11 @@ ConflictPolicy = Literal["quarantine", "reject"]
 CalledAECheck = Literal["beyond-loopback", "always", "never"]
 """When the called AE title of an association must be one of this node's own."""
 
+StepStatus = Literal[
+    "SCHEDULED", "ARRIVED", "READY", "STARTED", "DEPARTED", "COMPLETED", "DISCONTINUED"
+]
+"""How far a scheduled procedure step has come (PS3.3 C.4.10, and how performed steps end)."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 """The least important event that is still written."""
 
@@ -265,6 +270,23 @@ class RetrieveSection(Section):
     )
 
 
+class WorklistSection(Section):
+    """What modalities are offered when they ask for their worklist (PS3.4 Annex K)."""
+
+    hidden_statuses: Annotated[tuple[StepStatus, ...], BeforeValidator(split_list)] = Field(
+        default=("COMPLETED", "DISCONTINUED"),
+        description="Scheduled procedure steps in these statuses are not offered. Performed "
+        "procedure steps (MPPS) bring a scheduled one to STARTED, COMPLETED or DISCONTINUED.",
+    )
+    limit: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description="Items after which a query of the worklist ends with status A700 (out of "
+        "resources); 0 is no limit.",
+    )
+
+
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -306,6 +328,7 @@ class Config(BaseModel):
     storage: StorageSection = StorageSection()
     find: FindSection = FindSection()
     retrieve: RetrieveSection = RetrieveSection()
+    worklist: WorklistSection = WorklistSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
     peers: dict[str, Peer] = Field(default_factory=dict)

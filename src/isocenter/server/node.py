@@ -11,7 +11,11 @@ from functools import partial
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.workflow import Workflow
 from isocenter.dictionary.sop_classes import (
+    MODALITY_WORKLIST_FIND,
+    MPPS,
+    MPPS_RETRIEVE,
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
@@ -23,16 +27,19 @@ from isocenter.dictionary.sop_classes import (
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
+from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.move_scp import MoveProvider
+from isocenter.services.performed_procedure_step_scp import ProcedureStepProvider
 from isocenter.services.provider import ProvidedAssociation, Service
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.verification_scp import VerificationProvider
+from isocenter.services.worklist_scp import WorklistProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
 from isocenter.upperlayer.events import AssociationRequested
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
@@ -58,13 +65,14 @@ log = structlog.get_logger(__name__)
 class Node:
     """One network process of a node: its listener's connections, its services, its archive."""
 
-    def __init__(self, config: Config, archive: Archive) -> None:
+    def __init__(self, config: Config, archive: Archive, workflow: Workflow) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
+        self._step_threads = ThreadPoolExecutor(1, thread_name_prefix="procedure-steps")
         self._associations: set[ProvidedAssociation] = set()
         self._per_host: Counter[str] = Counter()
         limits = config.limits
@@ -93,6 +101,7 @@ class Node:
             STUDY_ROOT_GET: get,
             PATIENT_ROOT_MOVE: move,
             STUDY_ROOT_MOVE: move,
+            **self._workflow_services(workflow),
         }
         self._acceptance = Acceptance(
             services,
@@ -177,6 +186,18 @@ class Node:
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
+        self._step_threads.shutdown()
+
+    def _workflow_services(self, workflow: Workflow) -> dict[str, Service]:
+        """What a modality asks before an examination, and tells during it."""
+        settings = self.config.worklist
+        worklist = WorklistProvider(
+            WorklistQueries(workflow, frozenset(settings.hidden_statuses)),
+            self._query_threads,
+            limit=settings.limit or None,
+        )
+        steps = ProcedureStepProvider(KeptSteps(workflow), self._step_threads)
+        return {MODALITY_WORKLIST_FIND: worklist, MPPS: steps, MPPS_RETRIEVE: steps}
 
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self.config.retrieve

@@ -11,6 +11,8 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
+from isocenter.archive.layout import WORKFLOW_FILE
+from isocenter.archive.workflow import Workflow
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
 
@@ -56,6 +58,11 @@ def open_archive(
         worker=worker,
         index=index,
     )
+
+
+def open_workflow(config: Config) -> Workflow:
+    """Open the workflow database of the archive that a configuration names."""
+    return Workflow(config.node.data_directory / WORKFLOW_FILE)
 
 
 def allow_many_files() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.workflow import Workflow
 from isocenter.server.config import Config
 from isocenter.server.node import Node
 from isocenter.server.running import (
@@ -18,6 +19,7 @@ from isocenter.server.running import (
     ignore_signals,
     log_loop_error,
     open_archive,
+    open_workflow,
     stop_requested,
 )
 from isocenter.server.supervisor import supervise
@@ -34,21 +36,26 @@ def serve(config: Config, on_listening: Callable[[int], None] | None = None) -> 
         supervise(config, on_listening)
         return
     allow_many_files()
-    with bind(config) as listener, open_archive(config) as archive:
-        asyncio.run(_serve(config, archive, listener, on_listening))
+    with (
+        bind(config) as listener,
+        open_archive(config) as archive,
+        open_workflow(config) as workflow,
+    ):
+        asyncio.run(_serve(config, archive, workflow, listener, on_listening))
         ignore_signals()
 
 
 async def _serve(
     config: Config,
     archive: Archive,
+    workflow: Workflow,
     listener: socket.socket,
     on_listening: Callable[[int], None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log_loop_error)
     stop = stop_requested(loop)
-    node = Node(config, archive)
+    node = Node(config, archive, workflow)
     server = await loop.create_server(
         node.make_protocol, sock=listener, backlog=config.listen.backlog
     )

@@ -19,6 +19,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.index import IndexUnavailable
 from isocenter.archive.index.remote import RemoteIndex
 from isocenter.archive.layout import INDEX_FILE
+from isocenter.archive.workflow import Workflow
 from isocenter.server.config import Config
 from isocenter.server.logging import configure_logging
 from isocenter.server.node import Node
@@ -27,6 +28,7 @@ from isocenter.server.running import (
     ignore_signals,
     log_loop_error,
     open_archive,
+    open_workflow,
     stop_requested,
 )
 
@@ -58,8 +60,12 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
     index = RemoteIndex(config.node.data_directory / INDEX_FILE, pipe)
     with control:
         try:
-            with index, open_archive(config, worker=str(number), index=index) as archive:
-                asyncio.run(_Worker(config, control).run(archive))
+            with (
+                index,
+                open_archive(config, worker=str(number), index=index) as archive,
+                open_workflow(config) as workflow,
+            ):
+                asyncio.run(_Worker(config, control).run(archive, workflow))
                 ignore_signals()
         except IndexUnavailable as error:
             log.error("stopped without the index", error=error)
@@ -72,11 +78,11 @@ class _Worker:
         self._starting: set[asyncio.Task[object]] = set()
         self._untold = bytearray()
 
-    async def run(self, archive: Archive) -> None:
+    async def run(self, archive: Archive, workflow: Workflow) -> None:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive)
+        self._node = Node(self._config, archive, workflow)
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)

@@ -27,7 +27,11 @@ from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.sending import Buffers
-from isocenter.upperlayer.user_information import RoleSelection, UserInformation
+from isocenter.upperlayer.user_information import (
+    ExtendedNegotiation,
+    RoleSelection,
+    UserInformation,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -73,10 +77,12 @@ class Destination:
         *,
         give_up: threading.Event | None = None,
         receiving: Collection[str] = (),
+        extended: Sequence[ExtendedNegotiation] = (),
     ) -> ClientAssociation:
         """Establish an association that proposes (abstract syntax, transfer syntaxes) pairs.
 
         For the SOP classes in `receiving` we take the SCP role, as C-GET needs (PS3.7 D.3.3.4).
+        `extended` are the SOP Class Extended Negotiation items to propose (PS3.7 D.3.3.5).
         Raises the errors of `BlockingAssociation.connect`, and ValueError for more than 128
         contexts.
         """
@@ -96,6 +102,7 @@ class Destination:
                 role_selections=tuple(
                     RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
                 ),
+                extended_negotiations=tuple(extended),
             ),
         )
         transport = BlockingAssociation.connect(
@@ -137,6 +144,11 @@ class ClientAssociation:
     def peer(self) -> str:
         """The peer as "host:port"."""
         return self.transport.peer
+
+    @property
+    def extended_negotiations(self) -> tuple[ExtendedNegotiation, ...]:
+        """The peer's answers to SOP Class Extended Negotiation (PS3.7 D.3.3.5)."""
+        return self.transport.response.user_information.extended_negotiations
 
     def __enter__(self) -> ClientAssociation:
         return self

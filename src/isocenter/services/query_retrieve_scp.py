@@ -71,15 +71,14 @@ class QueryEngine(Protocol):
         """Start a query. Raises InvalidIdentifier."""
 
 
-class FindProvider:
-    """C-FIND SCP. `limit` bounds the matches of one query; that there were more ends it in A700."""
+class FindService:
+    """C-FIND SCP of any information model.
 
-    def __init__(
-        self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int | None
-    ) -> None:
-        self.engine = engine
+    `limit` bounds the matches of one query; that there were more ends it in A700.
+    """
+
+    def __init__(self, threads: Executor, *, limit: int | None) -> None:
         self.threads = threads
-        self.ae_title = ae_title
         self.limit = limit
 
     def begin(
@@ -96,7 +95,41 @@ class FindProvider:
             text = "C-FIND without an identifier"
             refuse(association, context.context_id, request, status.MISTYPED_ARGUMENT, text)
             return None
-        return FindOperation(self, association, context, request)
+        return self.operation(association, context, request)
+
+    def operation(
+        self, association: ProvidedAssociation, context: AcceptedContext, request: CFindRQ
+    ) -> FindOperation:
+        """The operation that serves a request of this information model."""
+        raise NotImplementedError
+
+
+class FindProvider(FindService):
+    """C-FIND SCP of the Query/Retrieve models."""
+
+    def __init__(
+        self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int | None
+    ) -> None:
+        super().__init__(threads, limit=limit)
+        self.engine = engine
+        self.ae_title = ae_title
+
+    def operation(
+        self, association: ProvidedAssociation, context: AcceptedContext, request: CFindRQ
+    ) -> FindOperation:
+        """A query of the index."""
+        return QueryOperation(self, association, context, request)
+
+
+class Answers(Protocol):
+    """The matches of one query, before they are encoded."""
+
+    @property
+    def unsupported(self) -> frozenset[int]:
+        """Keys that were asked for but are neither matched nor returned."""
+
+    def close(self) -> None:
+        """Give up what is left."""
 
 
 class FindOperation:
@@ -104,7 +137,7 @@ class FindOperation:
 
     def __init__(
         self,
-        provider: FindProvider,
+        provider: FindService,
         association: ProvidedAssociation,
         context: AcceptedContext,
         request: CFindRQ,
@@ -115,7 +148,7 @@ class FindOperation:
         self._request = request
         self._syntax = transfer_syntax(context.transfer_syntax)
         self._identifier = bytearray()
-        self._matches: Matches | None = None
+        self._matches: Answers | None = None
         self._responses: Iterator[bytes] = iter(())
         self._pending = status.PENDING
         self._sent = 0
@@ -223,10 +256,7 @@ class FindOperation:
         post = self._association.post
         try:
             elements = decode_elements(bytes(self._identifier), self._syntax)
-            requested = identifier_texts(elements, self._syntax)
-            level = requested.pop(QUERY_RETRIEVE_LEVEL, "").upper()
-            character_set = requested.pop(SPECIFIC_CHARACTER_SET, None)
-            self._matches = self._provider.engine.find(self._model(), level, requested)
+            self._matches, self._responses = self._query(elements)
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag
@@ -241,8 +271,14 @@ class FindOperation:
             return
         if self._matches.unsupported:
             self._pending = status.PENDING_WARNING
-        self._responses = self._encoded(self._matches, level, requested, character_set)
         self._produce()
+
+    def _query(self, elements: Elements) -> tuple[Answers, Iterator[bytes]]:
+        """Start the query: its matches, and the identifiers to send, made as they are asked for.
+
+        Raises InvalidIdentifier.
+        """
+        raise NotImplementedError
 
     def _produce(self) -> None:
         try:
@@ -264,6 +300,19 @@ class FindOperation:
     def _close(self) -> None:
         if self._matches is not None:
             self._matches.close()
+
+
+class QueryOperation(FindOperation):
+    """A query of the index."""
+
+    _provider: FindProvider
+
+    def _query(self, elements: Elements) -> tuple[Answers, Iterator[bytes]]:
+        requested = identifier_texts(elements, self._syntax)
+        level = requested.pop(QUERY_RETRIEVE_LEVEL, "").upper()
+        character_set = requested.pop(SPECIFIC_CHARACTER_SET, None)
+        matches = self._provider.engine.find(self._model(), level, requested)
+        return matches, self._encoded(matches, level, requested, character_set)
 
     def _model(self) -> Model:
         return MODELS[self._context.abstract_syntax]

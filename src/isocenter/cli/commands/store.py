@@ -12,7 +12,7 @@ from isocenter.cli.console import harmless, megabytes, plural, progress, show_js
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
 from isocenter.cli.options import association_options, no_effect, not_yet
-from isocenter.cli.peer_address import parse_address
+from isocenter.cli.port_argument import take_port
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
@@ -21,24 +21,18 @@ if TYPE_CHECKING:
     from isocenter.services.storage_report import FileResult, SendReport
 
 
-def _take_port(
-    context: click.Context, _: click.Parameter, given: tuple[str, ...]
+def _paths(
+    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """`PEER 11112 DIR`: a number behind a PEER without a port is the port, not a path."""
-    port = None
-    if len(given) > 0 and given[0].isascii() and given[0].isdigit():
-        number = int(given[0][:6])
-        if 1 <= number <= 65535 and parse_address(context.params["peer"]).port is None:
-            port, given = number, given[1:]
-    context.params["port"] = port
-    if not given:
+    paths = take_port(context, parameter, given)
+    if not paths:
         raise click.UsageError("Name at least one file or directory to send.", context)
-    return given
+    return paths
 
 
 @click.command("store")
 @click.argument("peer", is_eager=True)
-@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=_take_port)
+@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=_paths)
 @click.option(
     "-j",
     "--associations",

@@ -1,0 +1,46 @@
+"""What of the worklist a modality asked for (PS3.4 K.2.2, K.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isocenter.archive.query.data_sets import condition, project
+from isocenter.archive.workflow.worklist import Worklist
+from isocenter.archive.workflow.worklist_filter import candidates
+from isocenter.encoding.elements import Elements
+
+_UNMATCHABLE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+
+
+class WorklistMatches:
+    """The items that a neutral identifier asks for, by scheduled date and time.
+
+    Each is the data set to answer with: the attributes that the identifier names, of sequences
+    the items that matched. Every attribute that an item holds can be matched and returned.
+
+    Raises InvalidQuery; iterating raises WorkflowUnavailable.
+    """
+
+    def __init__(
+        self, worklist: Worklist, identifier: Elements, hidden: frozenset[str] = frozenset()
+    ) -> None:
+        self.unsupported = _unsupported(identifier)
+        self._worklist = worklist
+        self._identifier = {
+            tag: element for tag, element in identifier.items() if tag not in self.unsupported
+        }
+        self._matches = condition(self._identifier)
+        self._candidates = candidates(self._identifier, hidden)
+
+    def __iter__(self) -> Iterator[Elements]:
+        for item in self._worklist.items(self._candidates):
+            if self._matches(item.data_set):
+                yield project(self._identifier, item.data_set)
+
+    def close(self) -> None:
+        """Nothing is held between two items."""
+
+
+def _unsupported(identifier: Elements) -> frozenset[int]:
+    """Keys of the top level whose values cannot be told apart: bulk data and unknown VRs."""
+    return frozenset(tag for tag, (vr, _) in identifier.items() if vr in _UNMATCHABLE)
