@@ -26,6 +26,7 @@ _EXIT_CODES = {
     "archive.tar.PackDamaged": exit_codes.DAMAGED_ARCHIVE,
     "archive.index.errors.IndexUnusable": exit_codes.DAMAGED_ARCHIVE,
     "server.running.CannotListen": exit_codes.NO_CONNECTION,
+    "services.storage_commitment_listener.CannotListenForReports": exit_codes.NO_CONNECTION,
     "archive.archive.ArchiveInUse": exit_codes.UNWRITABLE_OUTPUT,
     "archive.index.errors.ArchiveIndexError": exit_codes.UNWRITABLE_OUTPUT,
 }

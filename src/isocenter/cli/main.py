@@ -35,6 +35,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "find": LazyCommand("find", "Ask a node for patients, studies, series, images (C-FIND)."),
     "get": LazyCommand("get", "Retrieve objects into files (C-GET)."),
     "move": LazyCommand("move", "Have a node send objects to another one (C-MOVE)."),
+    "commit": LazyCommand("commit", "Ask a node to vouch for objects (Storage Commitment)."),
     "import": LazyCommand("import_", "Take files and directories into the local archive."),
     "reindex": LazyCommand("reindex", "Rebuild the index from the packs alone."),
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),

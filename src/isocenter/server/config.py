@@ -38,6 +38,9 @@ StepStatus = Literal[
 ]
 """How far a scheduled procedure step has come (PS3.3 C.4.10, and how performed steps end)."""
 
+CommitmentDelivery = Literal["same", "new", "next"]
+"""On which association a commitment report goes out: the requester's, a new one, its next one."""
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 """The least important event that is still written."""
 
@@ -66,6 +69,11 @@ def parsed_size(value: object) -> object:
 def split_list(value: object) -> object:
     """A list, also from one text with commas, as an environment variable holds it."""
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def split_deliveries(value: object) -> object:
+    """A list of ways; "auto" stands for all of them."""
+    return ("same", "new", "next") if value == "auto" else split_list(value)
 
 
 AETitle = Annotated[str, AfterValidator(checked_ae_title)]
@@ -287,6 +295,51 @@ class WorklistSection(Section):
     )
 
 
+class CommitmentSection(Section):
+    """How storage commitment is given (PS3.4 Annex J)."""
+
+    maximum_instances: int = Field(
+        default=100_000,
+        ge=1,
+        le=1_000_000,
+        description="The instances that one request may name; a larger one is refused (0213).",
+    )
+    open_instances: int = Field(
+        default=5_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="The instances of all transactions that wait for their report; beyond that, "
+        "requests are refused (0213).",
+    )
+    retry_for: Seconds = Field(
+        default=259_200.0,
+        ge=1,
+        le=31_536_000,
+        description="Seconds for which the delivery of a report is tried before it is given up.",
+    )
+    first_retry: Seconds = Field(
+        default=10.0,
+        ge=0.01,
+        le=86400,
+        description="The pause after the first failed delivery; each further one is twice as long.",
+    )
+    longest_retry: Seconds = Field(
+        default=3600.0, ge=0.01, le=86400, description="The longest pause between two deliveries."
+    )
+    response_timeout: Seconds = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="The wait for the requester's answer to a report.",
+    )
+    keep_for: Seconds = Field(
+        default=2_592_000.0,
+        ge=0,
+        le=315_360_000,
+        description="Seconds for which ended transactions are listed by `isocenter commit list`.",
+    )
+
+
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -315,6 +368,15 @@ class Peer(Section):
     ae_title: AETitle = Field(default="ANY-SCP", description="The AE title to call.")
     host: str = Field(min_length=1, description="The host name or address.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The TCP port.")
+    commitment_delivery: Annotated[
+        tuple[CommitmentDelivery, ...], BeforeValidator(split_deliveries)
+    ] = Field(
+        default=("same", "new", "next"),
+        min_length=1,
+        description="On which association the peer wants its commitment reports: the `same` while "
+        "it is open, a `new` one to the address above, the `next` one that the peer makes; "
+        '"auto" tries all three.',
+    )
 
 
 class Config(BaseModel):
@@ -329,6 +391,7 @@ class Config(BaseModel):
     find: FindSection = FindSection()
     retrieve: RetrieveSection = RetrieveSection()
     worklist: WorklistSection = WorklistSection()
+    commitment: CommitmentSection = CommitmentSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
     peers: dict[str, Peer] = Field(default_factory=dict)

@@ -151,6 +151,8 @@ def _allowed(key: ConfigKey) -> str:
         return RULE
     if annotation is str:
         return "a text that is not empty"
+    if words := [word for item in get_args(annotation) for word in get_args(item)]:
+        return f"a list of {', '.join(words)}"
     return "a list of AE titles"
 
 

@@ -19,12 +19,14 @@ from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
+    STORAGE_COMMITMENT_PUSH,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
@@ -92,6 +94,7 @@ class Node:
         )
         terms = self._retrieve_terms(archive)
         self._destinations = self._make_destinations()
+        self._commitment = CommitmentDesk(config, archive, workflow, self._destinations)
         get, move = GetProvider(terms), MoveProvider(terms, self._destinations)
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
@@ -102,6 +105,7 @@ class Node:
             PATIENT_ROOT_MOVE: move,
             STUDY_ROOT_MOVE: move,
             **self._workflow_services(workflow),
+            STORAGE_COMMITMENT_PUSH: self._commitment.provider,
         }
         self._acceptance = Acceptance(
             services,
@@ -160,6 +164,7 @@ class Node:
             accepted=len(connection.core.accepted_contexts),
             contexts=len(requested.request.presentation_contexts),
         )
+        self._commitment.associated(association)
         return True
 
     def ended(self, association: ProvidedAssociation) -> None:
@@ -182,6 +187,7 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        await self._commitment.stop()
         self._destinations.close()
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)

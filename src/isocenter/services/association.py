@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from isocenter.encoding.elements import Elements
     from isocenter.services.query_retrieve_scu import FindMatch
     from isocenter.services.retrieve_scu import Receiver, RetrieveProgress
+    from isocenter.services.storage_commitment import CommitmentReport, Reference
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -231,6 +232,20 @@ class ClientAssociation:
         response, _ = self.receive_response(CStoreRSP, message_id)
         return response
 
+    def commit(
+        self,
+        references: Sequence[Reference],
+        *,
+        transaction_uid: str | None = None,
+        wait: float = 60.0,
+    ) -> CommitmentReport | None:
+        """Storage Commitment (PS3.4 J.3) of `references`; see `storage_commitment_scu.commit`."""
+        from isocenter.services import storage_commitment_scu
+
+        return storage_commitment_scu.commit(
+            self, references, transaction_uid=transaction_uid, wait=wait
+        )
+
     # What the services are built from.
 
     def context_for(
@@ -272,12 +287,15 @@ class ClientAssociation:
             raise
         return message, data_set
 
-    def receive_events(self) -> tuple[DimseEvent, ...]:
+    def receive_events(self, timeout: float | None = None) -> tuple[DimseEvent, ...]:
         """What the next fragment completes; for messages that come in any order, and in pieces.
 
-        Raises the errors of `BlockingAssociation.receive`, and DimseError.
+        `timeout` is in seconds, by default the response timeout. Raises the errors of
+        `BlockingAssociation.receive`, and DimseError.
         """
-        return self._assembler.feed(self._receive_fragment())
+        return self._assembler.feed(
+            self._receive_fragment(self.response_timeout if timeout is None else timeout)
+        )
 
     def _receive_message(self) -> tuple[Message, bytes]:
         message: Message | None = None
@@ -293,18 +311,18 @@ class ClientAssociation:
             if message is not None and self._assembler.idle:
                 return message, bytes(data_set)
 
-    def _receive_fragment(self) -> DataReceived:
+    def _receive_fragment(self, timeout: float) -> DataReceived:
         """The next fragment; in short waits where somebody may want to give up meanwhile."""
         if self._give_up is None:
-            return self.transport.receive(self.response_timeout)
-        deadline = time.monotonic() + self.response_timeout
+            return self.transport.receive(timeout)
+        deadline = time.monotonic() + timeout
         while not self._give_up.is_set():
             try:
                 return self.transport.receive(_LOOK_UP_EVERY)
             except ResponseTimeout:
                 if time.monotonic() >= deadline:
                     raise ResponseTimeout(
-                        f"{self.peer} sent no message for {self.response_timeout:g} s; it may be "
+                        f"{self.peer} sent no message for {timeout:g} s; it may be "
                         "overloaded: try a longer response timeout."
                     ) from None
         raise Interrupted(f"Waiting for {self.peer} was given up; the association is aborted.")

@@ -36,7 +36,7 @@ from isocenter.upperlayer.events import (
 from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
-from isocenter.upperlayer.user_information import UserInformation
+from isocenter.upperlayer.user_information import RoleSelection, UserInformation
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -66,13 +66,17 @@ class Destinations:
     opened: set[DestinationAssociation]
 
     async def open(
-        self, address: Address, kinds: Sequence[tuple[str, str]]
+        self,
+        address: Address,
+        kinds: Sequence[tuple[str, str]],
+        roles: Sequence[RoleSelection] = (),
     ) -> DestinationAssociation:
         """Establish an association that proposes a context for each kind of instance, up to 128.
 
-        A kind is a SOP class and a transfer syntax. Raises UpperLayerError.
+        A kind is a SOP class and a transfer syntax; `roles` are those we propose to take (PS3.7
+        D.3.3.4). Raises UpperLayerError.
         """
-        request = self._request(address, kinds[:MAX_CONTEXTS])
+        request = self._request(address, kinds[:MAX_CONTEXTS], roles)
         users: list[DestinationAssociation] = []
 
         def make_user(connection: AssociationProtocol) -> DestinationAssociation:
@@ -105,7 +109,12 @@ class Destinations:
             association.abort()
             association.connection.drop()
 
-    def _request(self, address: Address, kinds: Sequence[tuple[str, str]]) -> AssociateRQ:
+    def _request(
+        self,
+        address: Address,
+        kinds: Sequence[tuple[str, str]],
+        roles: Sequence[RoleSelection],
+    ) -> AssociateRQ:
         return AssociateRQ(
             called_ae_title=address.ae_title,
             calling_ae_title=self.ae_title,
@@ -117,6 +126,7 @@ class Destinations:
                 maximum_length=self.limits.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                role_selections=tuple(roles),
             ),
         )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from isocenter.dimse.message import Response
+from isocenter.dimse.message import Request, Response
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
@@ -27,6 +27,7 @@ class Outgoing:
         self._held: list[tuple[int, bytes, bytes | None]] | None = None
         self._waiting: list[Callable[[], None]] = []
         self._turn = asyncio.Lock()
+        self._asking = asyncio.Lock()
         self._room: asyncio.Future[None] | None = None
         self._answers: dict[int, asyncio.Future[Response | None]] = {}
         self._message_id = 0
@@ -114,6 +115,35 @@ class Outgoing:
         raise self._ended or UpperLayerError(
             f"{self._connection.peer} answered a C-STORE with something else."
         )
+
+    async def ask(
+        self, context_id: int, request: Request, data_set: bytes | None, *, timeout: float
+    ) -> Response:
+        """Send a request as a whole message and wait for its response.
+
+        One at a time, for a peer need not take a second (PS3.7 D.3.3.3). `timeout` is in seconds.
+        Raises UpperLayerError when the association ends before the response, or none comes.
+        """
+        async with self._asking:
+            self._check_alive()
+            answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+            self._answers[request.message_id] = answer
+            self.queue(context_id, request.encode(), data_set)
+            if not self.streaming:
+                self._connection.flush()
+            try:
+                async with asyncio.timeout(timeout):
+                    response = await answer
+            except TimeoutError:
+                raise ResponseTimeout(
+                    f"{self._connection.peer} did not answer {request.command_name} within "
+                    f"{timeout:g} s; look into its log."
+                ) from None
+            finally:
+                self._answers.pop(request.message_id, None)
+        if response is None:
+            raise self._ended or UpperLayerError("The association ended before the answer came.")
+        return response
 
     async def _send_pieces(self, context_id: int, request: CStoreRQ, take: TakePiece) -> None:
         connection = self._connection

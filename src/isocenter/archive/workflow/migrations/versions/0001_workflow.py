@@ -77,8 +77,12 @@ def _create_commitments() -> None:
     op.create_table(
         "commitment",
         _id(),
-        *_texts("transaction_uid", "requester_ae", "state", "request"),
-        sa.Column("report", sa.String),
+        *_texts("requester_ae", "provider_ae", "transaction_uid", "state"),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("instances", sa.Integer, nullable=False),
+        sa.Column("failed", sa.Integer),
+        sa.Column("request", sa.LargeBinary),
+        sa.Column("failures", sa.LargeBinary),
         *_moments("created_at", "changed_at"),
     )
     transaction = ["requester_ae", "transaction_uid"]
@@ -99,6 +103,7 @@ def _create_jobs() -> None:
         *_moments("created_at", "changed_at"),
     )
     op.create_index("job_by_due", "job", ["state", "due_at"])
+    op.create_index("job_by_subject", "job", ["kind", "subject"], unique=True)
 
 
 def _create_failures() -> None:
