@@ -82,10 +82,6 @@ ALL_CELLS = tuple(
     for peer in PEERS
 )
 
-_NO_MPPS_USER = (
-    "Isocenter is an archive: modalities tell it of their performed procedure steps, it tells none."
-)
-_COMING = "Isocenter does not offer it yet."
 _GDCM_IS_A_CLIENT = (
     "GDCM's only network program is the client `gdcmscu`; it answers nothing but the C-STORE "
     "requests of its own C-MOVE."
@@ -102,8 +98,8 @@ _REASONS: tuple[tuple[Direction, str, tuple[str, ...], str], ...] = (
     (
         Direction.ANSWERS,
         "DCMTK",
-        (COMMITMENT,),
-        "DCMTK has no program that provides Storage Commitment.",
+        (COMMITMENT, MPPS),
+        "DCMTK has neither a program for Storage Commitment nor one for MPPS.",
     ),
     (
         Direction.ASKS,
@@ -122,7 +118,7 @@ _REASONS: tuple[tuple[Direction, str, tuple[str, ...], str], ...] = (
     (
         Direction.ANSWERS,
         "GDCM",
-        (VERIFICATION, FIND, MOVE, GET, CANCEL, ROLES, COMMITMENT, WORKLIST),
+        (VERIFICATION, FIND, MOVE, GET, CANCEL, ROLES, COMMITMENT, WORKLIST, MPPS),
         _GDCM_IS_A_CLIENT,
     ),
     (
@@ -138,21 +134,7 @@ _REASONS: tuple[tuple[Direction, str, tuple[str, ...], str], ...] = (
         "Orthanc as a user reads a query to its end and never sends C-CANCEL.",
     ),
     (Direction.ASKS, "Orthanc", (MPPS,), "Orthanc does not know MPPS."),
-    *((Direction.ANSWERS, peer, (MPPS,), _NO_MPPS_USER) for peer in PEERS),
-    *(
-        (direction, peer, tuple(service for service in services), _COMING)
-        for direction, peer, services in (
-            (Direction.ASKS, "DCMTK", (WORKLIST,)),
-            (Direction.ASKS, "GDCM", (WORKLIST,)),
-            (Direction.ASKS, "pynetdicom", (COMMITMENT, WORKLIST, MPPS)),
-            (Direction.ASKS, "dcmjs-dimse", (COMMITMENT, WORKLIST, MPPS)),
-            (Direction.ASKS, "Orthanc", (COMMITMENT, WORKLIST)),
-            (Direction.ANSWERS, "DCMTK", (WORKLIST,)),
-            (Direction.ANSWERS, "pynetdicom", (COMMITMENT, WORKLIST)),
-            (Direction.ANSWERS, "dcmjs-dimse", (COMMITMENT, WORKLIST)),
-            (Direction.ANSWERS, "Orthanc", (COMMITMENT, WORKLIST)),
-        )
-    ),
+    (Direction.ANSWERS, "Orthanc", (MPPS,), "Orthanc does not know MPPS."),
 )
 
 LACKING: dict[Cell, str] = {

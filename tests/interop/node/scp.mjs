@@ -1,6 +1,6 @@
 // dcmjs-dimse as a service provider: node scp.mjs PORT FOLDER DESTINATIONS
-// It keeps instances in FOLDER/received and answers worklist queries with FOLDER/worklist.json;
-// DESTINATIONS is JSON: ports by AE title. Everything ends with the process.
+// It keeps instances in FOLDER/received and the states of performed steps in FOLDER/steps.txt, and
+// answers worklist queries with FOLDER/worklist.json. DESTINATIONS is JSON: ports by AE title.
 import fs from 'node:fs';
 import path from 'node:path';
 import dcmjsDimse from 'dcmjs-dimse';
@@ -131,6 +131,21 @@ class Peer extends Scp {
         return store;
       }),
     );
+  }
+
+  nCreateRequest(request, answer) {
+    this.keepStep(request, request.getAffectedSopInstanceUid());
+    answer(answered(responses.NCreateResponse.fromRequest(request), Status.Success));
+  }
+
+  nSetRequest(request, answer) {
+    this.keepStep(request, request.getRequestedSopInstanceUid());
+    answer(answered(responses.NSetResponse.fromRequest(request), Status.Success));
+  }
+
+  keepStep(request, uid) {
+    const { PerformedProcedureStepStatus } = request.getDataset().getElements();
+    fs.appendFileSync(path.join(folder, 'steps.txt'), `${uid} ${PerformedProcedureStepStatus}\n`);
   }
 
   nActionRequest(request, answer) {

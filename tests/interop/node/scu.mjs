@@ -32,13 +32,15 @@ function cancelAtOnce(made) {
   client.on('associationAccepted', () => setImmediate(() => client.cancel(made)));
 }
 
-function performedProcedureStep({ uid, create, set }) {
+function performedProcedureStep({ uid, create, sets }) {
   const created = new requests.NCreateRequest(SopClass.ModalityPerformedProcedureStep, uid);
   created.setDataset(new Dataset(create));
   request(created);
-  const changed = new requests.NSetRequest(SopClass.ModalityPerformedProcedureStep, uid);
-  changed.setDataset(new Dataset(set));
-  request(changed);
+  sets.forEach((set) => {
+    const changed = new requests.NSetRequest(SopClass.ModalityPerformedProcedureStep, uid);
+    changed.setDataset(new Dataset(set));
+    request(changed);
+  });
 }
 
 const COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';

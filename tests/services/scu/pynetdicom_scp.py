@@ -1,7 +1,7 @@
 """pynetdicom as the peer that our user side talks to: an SCP in threads of the test's process."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from socketserver import BaseServer
 from typing import Any
@@ -29,6 +29,7 @@ def scp(
     on_echo: Handler | None = None,
     on_data: Handler | None = None,
     configure: Callable[[AE], object] | None = None,
+    more_handlers: Sequence[tuple[Any, Handler]] = (),
 ) -> Iterator[Destination]:
     """A listening SCP with the given handlers; yields where it is."""
     ae = AE("PEER")
@@ -49,6 +50,7 @@ def scp(
         )
         if handler is not None
     ]
+    handlers += more_handlers
     server = ae.make_server(
         ("127.0.0.1", 0), evt_handlers=handlers, server_class=ThreadedAssociationServer
     )
