@@ -39,6 +39,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "import": LazyCommand("import_", "Take files and directories into the local archive."),
     "reindex": LazyCommand("reindex", "Rebuild the index from the packs alone."),
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),
+    "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "config": LazyCommand("config", "Show, check or begin a configuration."),

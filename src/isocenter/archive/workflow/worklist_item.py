@@ -25,7 +25,7 @@ from isocenter.archive.workflow.attributes import (
     put,
     text,
 )
-from isocenter.dictionary.elements import format_tag, lookup_element
+from isocenter.dictionary.elements import format_tag, implicit_vr, lookup_element, parse_tag
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
@@ -40,6 +40,12 @@ LARGEST_ITEM = 64 * 1024
 
 MOST_STEPS = 100
 """Items in the Scheduled Procedure Step Sequence of one data set."""
+
+STEP_ATTRIBUTES = frozenset(
+    {MODALITY, 0x00321070, *range(0x00400001, 0x0040000D), 0x00400010, 0x00400011, 0x00400012}
+    | {SCHEDULED_STEP_STATUS, 0x00400400}
+)
+"""What belongs in an item of the Scheduled Procedure Step Sequence (PS3.4 Table K.6-1)."""
 
 _SHORT_STRING = 16  # characters, PS3.5 6.2 for SH
 
@@ -78,6 +84,22 @@ class WorklistItem(NamedTuple):
         return text(step, SCHEDULED_STEP_DESCRIPTION) or text(
             self.data_set, REQUESTED_PROCEDURE_DESCRIPTION
         )
+
+
+def scheduled_step(**values: str) -> Elements:
+    """A neutral data set that schedules one step, from text values by keyword of PS3.6.
+
+    `scheduled_step(PatientName="DOE^JANE", PatientID="4711", Modality="CT", ...)`: what belongs in
+    the Scheduled Procedure Step Sequence goes there (PS3.4 Table K.6-1). Raises DictionaryError
+    for a keyword that PS3.6 does not know.
+    """
+    whole: Elements = {}
+    step: Elements = {}
+    for keyword, value in values.items():
+        tag = parse_tag(keyword)
+        put(step if tag in STEP_ATTRIBUTES else whole, tag, implicit_vr(tag), value)
+    whole[SCHEDULED_STEP_SEQUENCE] = RawElement("SQ", [step])
+    return whole
 
 
 def complete_items(data_set: Elements) -> list[WorklistItem]:
