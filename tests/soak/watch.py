@@ -31,6 +31,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:
+        self._begun = time.monotonic()
         self._thread.start()
         return self
 

@@ -37,7 +37,7 @@ SUCCESS, CANCELED = 0x0000, 0xFE00
 
 _INSTANCES_PER_STUDY = 6
 _KNOWN_STUDIES = 200  # of which clients remember that they are complete
-_PIXELS = (1_000, 60_000)  # bytes
+_PIXELS = (1_000, 60_000)  # bytes of pixels in an instance
 
 
 @dataclass(frozen=True)

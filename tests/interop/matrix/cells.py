@@ -108,6 +108,12 @@ _REASONS: tuple[tuple[Direction, str, tuple[str, ...], str], ...] = (
         "`gdcmscu --get` is an option without an implementation, and nothing else in GDCM "
         "negotiates roles.",
     ),
+    (
+        Direction.ASKS,
+        "GDCM",
+        (WORKLIST,),
+        "`gdcmscu --find --worklist` of release 3.0.21 sends a Study Root query all the same.",
+    ),
     (Direction.ASKS, "GDCM", (CANCEL,), "`gdcmscu` never sends C-CANCEL."),
     (
         Direction.ASKS,

@@ -6,9 +6,7 @@ from pathlib import Path
 import pydicom
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
-from isocenter.dictionary.transfer_syntaxes import transfer_syntax
-from isocenter.dimse.messages import CCancelRQ, CFindRQ, CFindRSP
-from isocenter.encoding.elements import RawElement, encode_elements
+from isocenter.encoding.elements import RawElement
 from isocenter.services.association import Destination
 from isocenter.services.query_retrieve_scu import find_context
 from tests.server.support_instances import stored
@@ -51,26 +49,33 @@ def assert_same_image(path: Path, source: Path = FILES[0]) -> None:
     assert came.PixelData == went.PixelData
 
 
-def find_and_cancel_at_once(destination: Destination, patient_id: str = "") -> int:
-    """Sends a C-FIND with a C-CANCEL right behind it; the final status.
-
-    The association must be in order afterwards: it is released.
-    """
-    with destination.connect([find_context(STUDY_ROOT_FIND)]) as association:
-        context = association.context_for(STUDY_ROOT_FIND)
-        request = CFindRQ(
-            message_id=association.next_message_id(), affected_sop_class_uid=STUDY_ROOT_FIND
+def write_studies(folder: Path, count: int) -> Path:
+    """A folder with that many studies of one small object each."""
+    folder.mkdir()
+    for number in range(1, count + 1):
+        one = pydicom.dcmread(FILES[0])
+        del one.PixelData
+        one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID = (
+            f"1.2.826.0.1.3680043.9.9999.{level}.{number}" for level in (1, 2, 3)
         )
-        identifier = {
-            0x00080052: RawElement("CS", b"STUDY"),
-            0x00100020: RawElement("LO", patient_id.encode()),
-            0x0020000D: RawElement("UI", b""),
-        }
-        syntax = transfer_syntax(context.transfer_syntax)
-        association.send(context.context_id, request, encode_elements(identifier, syntax))
-        cancel = CCancelRQ(message_id_being_responded_to=request.message_id)
-        association.send(context.context_id, cancel)
-        while True:
-            response, _ = association.receive_response(CFindRSP, request.message_id)
-            if response.status not in (0xFF00, 0xFF01):
-                return response.status
+        one.file_meta.MediaStorageSOPInstanceUID = one.SOPInstanceUID
+        one.save_as(folder / f"{number}.dcm")
+    return folder
+
+
+def cancels(destination: Destination, patient_id: str = "") -> bool:
+    """Whether a query ends as canceled when Isocenter sends C-CANCEL after the first match.
+
+    Either way the association serves another query after it.
+    """
+    identifier = {
+        0x00080052: RawElement("CS", b"STUDY"),
+        0x00100020: RawElement("LO", patient_id.encode()),
+        0x0020000D: RawElement("UI", b""),
+    }
+    with destination.connect([find_context(STUDY_ROOT_FIND)]) as association:
+        *_, canceled = association.find(STUDY_ROOT_FIND, identifier, cancel_after=1)
+        nobody = identifier | {0x00100020: RawElement("LO", b"NOBODY")}
+        *_, final = association.find(STUDY_ROOT_FIND, nobody)
+    assert final.status.is_success
+    return canceled.status.code == CANCELED

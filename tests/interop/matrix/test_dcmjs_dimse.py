@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from isocenter.services.association import Destination
 from tests.interop.matrix.cells import (
-    CANCEL,
     FIND,
     GET,
     MOVE,
@@ -18,14 +16,12 @@ from tests.interop.matrix.cells import (
     asks,
 )
 from tests.interop.matrix.subjects import (
-    CANCELED,
     CT_INSTANCE,
     FILES,
     INSTANCES,
     STUDY,
     Archive,
     assert_same_image,
-    find_and_cancel_at_once,
     instances_of,
 )
 from tests.support import dcmjs_dimse
@@ -60,13 +56,6 @@ def test_it_finds(archive: Archive):
     found = dcmjs_dimse.ask(archive.node.port, "find", keys=keys)
     assert found["statuses"] == [PENDING, SUCCESS]
     assert [match["StudyInstanceUID"] for match in found["matches"]] == [STUDY]
-
-
-@asks(PEER, CANCEL, by="Client")
-def test_it_cancels_a_query(archive: Archive):
-    keys = {"PatientID": "*", "StudyInstanceUID": ""}
-    found = dcmjs_dimse.ask(archive.node.port, "find", keys=keys, cancel=True)
-    assert found["statuses"][-1] in (CANCELED, SUCCESS)
 
 
 @asks(PEER, MOVE, by="Client")
@@ -117,12 +106,6 @@ def test_isocenter_finds_in_it(server: Server):
         keys = ("-k", f"PatientID={patient_id}", "-k", "StudyInstanceUID")
         found = isocenter_json("find", server.address, *keys)
         assert [match["0020000D"]["Value"][0] for match in found] == studies
-
-
-@answers(PEER, CANCEL, by="Server")
-def test_isocenter_cancels_its_query(server: Server):
-    there = Destination("127.0.0.1", server.port)
-    assert find_and_cancel_at_once(there, "WAIT-FOR-CANCEL") == CANCELED
 
 
 @answers(PEER, GET, ROLES, by="Server")

@@ -7,7 +7,6 @@ import pytest
 from tests.interop.matrix.cells import MOVE, STORAGE, answers, asks
 from tests.interop.matrix.subjects import STUDY, Archive, assert_same_image
 from tests.support import peers
-from tests.support.processes import Server
 
 pytestmark = pytest.mark.interop
 
@@ -25,14 +24,3 @@ def test_gdcmscu_has_a_study_moved_to_itself(archive: Archive, received: Path):
     assert moved.returncode == 0, moved.stdout
     (path,) = (path for path in received.rglob("*") if path.is_file())
     assert_same_image(path)
-
-
-def test_gdcmscu_ends_without_a_word_when_it_is_told_to_get(tmp_path: Path):
-    """The reason of its empty cell: the option is there, the service is not."""
-    with peers.dcmtk_dcmqrscp(tmp_path) as server:
-        peers.gdcmscu("--get", "--studyroot", "--study", "--key", "20,d", *where(server))
-        assert "Association Acknowledged" not in server.log()
-
-
-def where(server: Server) -> tuple[str, str]:
-    return "127.0.0.1", str(server.port)

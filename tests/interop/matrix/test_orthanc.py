@@ -7,9 +7,7 @@ from typing import Any
 
 import pytest
 
-from isocenter.services.association import Destination
 from tests.interop.matrix.cells import (
-    CANCEL,
     FIND,
     GET,
     MOVE,
@@ -20,13 +18,11 @@ from tests.interop.matrix.cells import (
     asks,
 )
 from tests.interop.matrix.subjects import (
-    CANCELED,
     CT_INSTANCE,
     FILES,
     INSTANCES,
     STUDY,
     assert_same_image,
-    find_and_cancel_at_once,
     instances_of,
 )
 from tests.server.support_nodes import configured
@@ -140,12 +136,6 @@ def test_isocenter_finds_in_it(with_orthanc_filled: Neighbours):
         keys = ("-k", f"PatientID={patient_id}", "-k", "StudyInstanceUID")
         found = isocenter_json("find", with_orthanc_filled.address, *keys)
         assert [match["0020000D"]["Value"][0] for match in found] == studies
-
-
-@answers(PEER, CANCEL, by="Orthanc")
-def test_isocenter_cancels_its_query(with_orthanc_filled: Neighbours):
-    there = Destination("127.0.0.1", with_orthanc_filled.orthanc.port, called_ae=AE_TITLE)
-    assert find_and_cancel_at_once(there) == CANCELED
 
 
 @answers(PEER, GET, ROLES, by="Orthanc")

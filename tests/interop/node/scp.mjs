@@ -69,6 +69,9 @@ class Peer extends Scp {
     const keys = request.getDataset().getElements();
     if (keys.PatientID === 'WAIT-FOR-CANCEL') {
       this.waiting = { request, answer };
+      const match = responses.CFindResponse.fromRequest(request);
+      match.setDataset(new Dataset({ PatientID: keys.PatientID }));
+      this.sendResponse(request, answered(match, Status.Pending));
       return;
     }
     const isWorklist =
