@@ -13,7 +13,8 @@ from isocenter.archive.query import HeaderReader, InvalidQuery, Rules, find
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.encoding.elements import Elements
 from isocenter.services.extended_negotiation import Matching
-from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
+from isocenter.services.find_operation import InvalidIdentifier, Matches
+from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.storage_scp import Announcement, Incoming
 from isocenter.services.sub_operations import Instance
 
