@@ -58,8 +58,7 @@ def add(data_set: Elements, config: str | None, data: str | None, as_json: bool)
         return
     for item in items:
         click.echo(
-            f"Scheduled step {item.scheduled_procedure_step_id} of study "
-            f"{item.study_instance_uid}."
+            f"Scheduled step {item.scheduled_procedure_step_id} of study {item.study_instance_uid}."
         )
 
 
