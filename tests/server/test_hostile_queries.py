@@ -162,6 +162,7 @@ CUNNING = {
     b"D?E^J": 1,
     b"doe*": 1,
     b"\"": 0,
+    b'""': 0,
     b"\0": 8,
 }  # fmt: skip
 
@@ -183,6 +184,45 @@ def test_a_pattern_that_backtracks_keeps_nobody_waiting(node: Node):
         peer.begin_find(studies(name=b"*" + b"a*" * 30 + b"b"))
         assert min(echo_seconds(node.port) for _ in range(3)) < 1.0
         assert peer.read_matches()[-1].status in (SUCCESS, MISMATCH)
+
+
+# Keys that are answered from stored headers
+
+COMMENTS, REQUESTS = 0x00204000, 0x00400275
+
+
+def nested(depth: int) -> Elements:
+    key: Elements = {COMMENTS: RawElement("LT", b"x")}
+    for _ in range(depth):
+        key = {REQUESTS: RawElement("SQ", [key])}
+    return key
+
+
+HEADER_KEYS: dict[str, tuple[Elements, int]] = {
+    "a deep sequence": (nested(60), SUCCESS),
+    "ten thousand items": ({REQUESTS: RawElement("SQ", [nested(0)] * 10_000)}, MISMATCH),
+    "ten thousand empty items": ({REQUESTS: RawElement("SQ", [{}] * 10_000)}, SUCCESS),
+    "an endless text": ({COMMENTS: RawElement("LT", b"A" * 60_000)}, SUCCESS),
+    "an endless pattern": ({COMMENTS: RawElement("LT", b"*a" * 30_000)}, MISMATCH),
+    "a pattern that backtracks": ({COMMENTS: RawElement("LT", b"*a" * 500 + b"b")}, SUCCESS),
+    "ten thousand values": ({0x00080008: RawElement("CS", b"\\".join([b"A"] * 10_000))}, SUCCESS),
+    "no date": ({0x00080022: RawElement("DA", b"soon")}, MISMATCH),
+    "no number": ({0x00180050: RawElement("DS", b"thick")}, SUCCESS),
+    "a name as a sequence": ({PATIENT_NAME: RawElement("SQ", [nested(1)])}, SUCCESS),
+    "an unknown element": ({0x00080FFE: RawElement("LO", b"%_'")}, SUCCESS),
+    "pixels": ({0x7FE00010: RawElement("OW", b"\0" * 60_000)}, SUCCESS),
+}
+
+
+@pytest.mark.parametrize("what", HEADER_KEYS)
+def test_strange_keys_of_the_header_have_an_answer(node: Node, what: str):
+    keys, status = HEADER_KEYS[what]
+    assert ask(node, {**studies(uid=b"1.2.3.40.0"), **keys})[1] == status
+
+
+def test_a_thousand_header_keys_are_answered(node: Node):
+    keys: Elements = {0x00180000 + number: RawElement("LO", b"") for number in range(0x10, 0x3F8)}
+    assert ask(node, {**studies(), **keys}) == (len(NAMES) + 1, SUCCESS)
 
 
 # C-CANCEL
@@ -211,7 +251,8 @@ def test_a_cancel_in_one_breath_with_the_request_is_obeyed(node: Node):
 
 def test_a_cancel_of_many_unread_matches_answers_fe00(node: Node):
     """Eight queries fill every buffer on the way, so that none can have ended when cancelled."""
-    with Peer.associated(node.port, FIND, ECHO, receive_buffer=2048) as peer:
+    with Peer(node.port, receive_buffer=2048) as peer:
+        peer.associate(FIND, ECHO, window=(8, 1))
         message_ids = [peer.begin_find(images()) for _ in range(8)]
         for message_id in message_ids:
             peer.cancel(message_id)

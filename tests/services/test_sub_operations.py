@@ -9,13 +9,14 @@ import pytest
 
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import decode_elements
+from isocenter.encoding.errors import UndecodablePixelData
 from isocenter.services.retrieve_terms import FAILED_SOP_INSTANCE_UID_LIST, encode_failed_list
+from isocenter.services.store_contexts import StoreContexts
 from isocenter.services.sub_operations import (
     FAILED_LIST_BYTES,
     PIECE,
     Ahead,
     Piece,
-    StoreContexts,
     SubOperations,
     Unsent,
     read_pieces,
@@ -24,6 +25,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 PLAIN, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 class FakeInstance(NamedTuple):
@@ -42,6 +44,7 @@ class FakeSelected:
         self.instances = instances
         self.broken, self.at = broken, at
         self.closed = False
+        self.converted = FakeConverted()
 
     def __len__(self) -> int:
         return len(self.instances)
@@ -54,13 +57,36 @@ class FakeSelected:
             raise OSError(5, "Input/output error")
         return b"\7" * size
 
+    def convert(self, instance: FakeInstance, transfer_syntax_uid: str) -> "FakeConverted":
+        if instance.sop_instance_uid == self.broken:
+            raise UndecodablePixelData("A compressed frame is damaged")
+        return self.converted
+
     def close(self) -> None:
         self.closed = True
 
 
+class FakeConverted:
+    """A converted data set whose bytes are all 8."""
+
+    dataset_length = PIECE + 4
+    closed = False
+
+    def read(self, start: int, size: int) -> bytes:
+        assert not self.closed
+        return b"\x08" * size
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def read_all(selected: FakeSelected, objection=lambda _: "", conversion_for=lambda _: "") -> list:
+    return list(read_pieces(selected, objection, conversion_for))
+
+
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
 def test_pieces_make_up_the_object(length: int):
-    pieces = list(read_pieces(FakeSelected(FakeInstance("1.2", length)), lambda _: ""))
+    pieces = read_all(FakeSelected(FakeInstance("1.2", length)))
     assert b"".join(piece.data for piece in pieces) == b"\7" * length
     assert [piece.is_last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     assert all(len(piece.data) == PIECE for piece in pieces[:-1])
@@ -69,13 +95,13 @@ def test_pieces_make_up_the_object(length: int):
 def test_what_cannot_be_sent_is_not_read():
     wanted, other = FakeInstance("1"), FakeInstance("2", sop_class_uid=MR)
     contexts = StoreContexts([AcceptedContext(1, CT, PLAIN)])
-    items = list(read_pieces(FakeSelected(wanted, other, broken="2"), contexts.objection))
+    items = read_all(FakeSelected(wanted, other, broken="2"), contexts.objection)
     assert items[1:] == [Unsent(["2"], f"SOP class not accepted: {MR}")]
 
 
 def test_many_that_cannot_be_sent_come_in_groups():
     selected = FakeSelected(*(FakeInstance(str(number)) for number in range(1201)))
-    groups = list(read_pieces(selected, lambda _: "no"))
+    groups = read_all(selected, lambda _: "no")
     assert [len(group.uids) for group in groups] == [500, 500, 201]
     assert [uid for group in groups for uid in group.uids] == [str(n) for n in range(1201)]
 
@@ -83,19 +109,41 @@ def test_many_that_cannot_be_sent_come_in_groups():
 @pytest.mark.parametrize(("at", "pieces"), [(0, 0), (PIECE, 1)])
 def test_what_cannot_be_read_is_said_where_it_ends(at: int, pieces: int):
     selected = FakeSelected(FakeInstance("1", 2 * PIECE), FakeInstance("2"), broken="1", at=at)
-    *begun, unsent, after = read_pieces(selected, lambda _: "")
+    *begun, unsent, after = read_all(selected)
     assert len(begun) == pieces
     assert unsent == Unsent(["1"], "Not readable: Input/output error")
     assert isinstance(after, Piece)
 
 
-def test_contexts_tell_a_class_from_a_transfer_syntax():
-    contexts = StoreContexts([AcceptedContext(5, CT, PLAIN), AcceptedContext(7, CT, PLAIN)])
-    assert contexts.context_for(FakeInstance("1")) == 5
-    objection = contexts.objection(FakeInstance("1", transfer_syntax_uid=JPEG))
-    assert objection == f"Transfer syntax not accepted: {JPEG}"
-    longest = contexts.objection(FakeInstance("1", sop_class_uid=MR))
-    assert len(longest) <= 64
+@pytest.mark.parametrize(("syntax", "sent"), [(DEFLATED, b"\7\7\7\0"), (PLAIN, b"\7\7\7")])
+def test_a_deflated_object_of_odd_length_is_padded(syntax: str, sent: bytes):
+    (piece,) = read_all(FakeSelected(FakeInstance("1", 3, transfer_syntax_uid=syntax)))
+    assert piece.data == sent
+
+
+def test_what_is_converted_comes_in_pieces_of_its_own_length():
+    selected = FakeSelected(FakeInstance("1", 10), FakeInstance("2", 10))
+    wanted = {"1": JPEG, "2": ""}
+    first, second, plain = read_all(selected, conversion_for=lambda one: wanted[one[0]])
+    assert (first.data + second.data, first.is_last) == (b"\x08" * (PIECE + 4), False)
+    assert (second.start, second.is_last) == (PIECE, True)
+    assert plain.data == b"\7" * 10
+    assert selected.converted.closed
+
+
+def test_what_is_converted_is_let_go_of_when_nobody_wants_the_rest():
+    selected = FakeSelected(FakeInstance("1"))
+    pieces = read_pieces(selected, lambda _: "", lambda _: PLAIN)
+    next(pieces)
+    pieces.close()
+    assert selected.converted.closed
+
+
+def test_what_cannot_be_converted_does_not_keep_the_others():
+    selected = FakeSelected(FakeInstance("1"), FakeInstance("2"), broken="1")
+    unsent, *pieces = read_all(selected, conversion_for=lambda _: PLAIN)
+    assert unsent == Unsent(["1"], "Not convertible: A compressed frame is damaged")
+    assert [piece.instance.sop_instance_uid for piece in pieces] == ["2", "2"]
 
 
 def test_reading_is_one_ahead_and_ends_once():

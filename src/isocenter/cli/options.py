@@ -56,6 +56,7 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 release=patience,
                 idle=max(600.0, response_timeout or A_DAY),
             ),
+            transfer_syntaxes=address.transfer_syntaxes,
         )
         say(f"{destination.calling_ae} calls {destination}.")
         return function(destination=destination, **arguments)

@@ -88,6 +88,38 @@ def question_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
+_NEGOTIABLE = {
+    "relational": "queries and retrievals of any level without the unique keys above it",
+    "datetime": "that a range of date and one of time are one range of moments",
+    "fuzzy": "fuzzy matching of person names",
+    "timezone": "adjustment to the time zone of the query",
+    "empty_values": "that '\"\"' matches what is empty",
+    "multiple_values": "that any of several values matches",
+}
+
+
+def negotiation_options(*names: str) -> Decorator:
+    """Add these wishes for extended negotiation, all without names; they come as one `wanted`."""
+    names = names or tuple(_NEGOTIABLE)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def command(**arguments: Any) -> Any:
+            from isocenter.services.query_options import QueryOptions
+
+            wishes = {name: arguments.pop(name) for name in names}
+            return function(wanted=QueryOptions(**wishes), **arguments)
+
+        decorated: Callable[..., Any] = command
+        for name in reversed(names):
+            option = f"--{name.replace('_', '-')}"
+            text = f"Propose {_NEGOTIABLE[name]} (extended negotiation)."
+            decorated = click.option(option, name, is_flag=True, help=text)(decorated)
+        return decorated
+
+    return decorate
+
+
 def _model(flag: str | None) -> InformationModel:
     from isocenter.services import information_models as models
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,16 +11,16 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, plural, progress
 from isocenter.cli.failures import CommandFailed
-from isocenter.cli.query_options import Question, question_options
+from isocenter.cli.query_options import Question, negotiation_options, question_options
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from isocenter.cli.console import Progress
-    from isocenter.dimse.status import Status
     from isocenter.encoding.elements import Elements
     from isocenter.services.association import Destination
+    from isocenter.services.retrieve_outcome import RetrieveOutcome
     from isocenter.services.retrieve_scu import RetrieveProgress
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -45,7 +44,7 @@ _OPTIONS: tuple[Decorator, ...] = (
         "of series or images. Many go into one request.",
     ),
     question_options,
-    click.option("--relational", is_flag=True, help="Propose relational retrieval."),
+    negotiation_options("relational"),
     click.option(
         "--cancel", type=click.IntRange(1), metavar="N", help="Send C-CANCEL after N objects."
     ),
@@ -65,72 +64,45 @@ def requests_for(question: Question, uid_file: TextIO | None) -> list[Elements]:
 
     Raises QueryKeyError, and CommandFailed (NO_INPUT) for an empty list.
     """
-    from isocenter.services import retrieve_identifier as identifiers
+    from isocenter.services.retrieve_identifier import read_uids, retrieve_identifiers, uid_list
 
-    model, keys, base, level = question
     if uid_file is None:
-        return [identifiers.retrieve_identifier(model, keys, base, level)]
-    uids = identifiers.read_uids(uid_file)
-    requests = list(identifiers.identifiers_for_list(model, uids, keys, base, level))
-    if not requests:
+        return retrieve_identifiers(*question)
+    level = question.level
+    listed = uid_list(read_uids(uid_file), level)
+    if not listed.value:
         raise CommandFailed(f"{uid_file.name} names no UID.", exit_codes.NO_INPUT)
-    return requests
+    return retrieve_identifiers(question.model, [*question.keys, listed], question.base, level)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What became of one or several requests; `status` is the gravest of their final ones."""
-
-    status: Status | None = None
-    comment: str = ""
-    completed: int = 0
-    failed: int = 0
-    warning: int = 0
-    remaining: int = 0
-    failed_uids: list[str] = field(default_factory=list)
-    requests: int = 0
-
-    @property
-    def done(self) -> int:
-        """Sub-operations that have ended, well or not."""
-        return self.completed + self.failed + self.warning
-
-    def add(self, last: RetrieveProgress) -> None:
-        """Take in the final response of a request."""
-        self.requests += 1
-        self.completed += last.completed or 0
-        self.failed += last.failed or 0
-        self.warning += last.warning or 0
-        self.remaining += last.remaining or 0
-        self.failed_uids += last.failed_uids
-        if self.status is None or _gravity(last.status) > _gravity(self.status):
-            self.status, self.comment = last.status, last.comment
-
-
-def _gravity(status: Status) -> int:
-    if status.is_failure:
-        return 3
-    return 0 if status.is_success else 1 + status.is_warning
-
-
-def follow(ask: Ask, requests: Sequence[Elements], description: str, cancel: int | None) -> Outcome:
+def follow(
+    ask: Ask, requests: Sequence[Elements], description: str, cancel: int | None
+) -> RetrieveOutcome:
     """Make the requests one after the other, and show how far they are.
 
-    A request that fails does not end the others. `cancel` is the number of objects after which
-    the one under way is canceled and no more are made.
+    A request that fails does not end the others; an association that breaks off does. `cancel` is
+    the number of objects after which the one under way is canceled and no more are made.
     """
-    outcome = Outcome()
+    from isocenter.dimse.errors import DimseError
+    from isocenter.services.retrieve_outcome import RetrieveOutcome
+    from isocenter.upperlayer.errors import UpperLayerError
+
+    outcome = RetrieveOutcome()
     with progress(description) as bar:
         for request in requests:
             left = None if cancel is None else cancel - outcome.done
             if left is not None and left <= 0:
                 break
-            _follow(ask(request, left), outcome, bar, known=len(requests) == 1)
+            try:
+                _follow(ask(request, left), outcome, bar, known=len(requests) == 1)
+            except (UpperLayerError, DimseError) as error:
+                outcome.broken = error
+                break
     return outcome
 
 
 def _follow(
-    responses: Iterator[RetrieveProgress], outcome: Outcome, bar: Progress, *, known: bool
+    responses: Iterator[RetrieveProgress], outcome: RetrieveOutcome, bar: Progress, *, known: bool
 ) -> None:
     for response in responses:
         if not response.status.is_pending:
@@ -144,28 +116,21 @@ def _follow(
 
 
 def conclude(
-    outcome: Outcome, command: str, destination: Destination, extra: dict[str, Any] | None
+    outcome: RetrieveOutcome, command: str, destination: Destination, extra: dict[str, Any] | None
 ) -> None:
     """Tell how a retrieve ended; raises CommandFailed where not everything came.
 
-    `extra` goes into one JSON object on standard output; None writes none.
+    `extra` goes into one JSON object on standard output; None writes none. An error that broke
+    the association off is raised behind that.
     """
+    if extra is not None:
+        document = {"peer": str(destination)} | _as_json(outcome) | extra
+        click.echo(json.dumps(document, ensure_ascii=False))
+    if outcome.broken is not None:
+        raise outcome.broken
     status = outcome.status
     assert status is not None  # there is one request at least
-    counts = {
-        name: getattr(outcome, name) for name in ("completed", "failed", "warning", "remaining")
-    }
-    if extra is not None:
-        document = {
-            "peer": str(destination),
-            "status": f"0x{status.code:04X}",
-            "comment": outcome.comment,
-            "requests": outcome.requests,
-            **counts,
-            "failed_uids": outcome.failed_uids,
-        }
-        click.echo(json.dumps(document | extra, ensure_ascii=False))
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    told = ", ".join(f"{count} {name}" for name, count in _counts(outcome).items() if count)
     if outcome.requests > 1:
         told = f"{told or 'none done'} in {plural(outcome.requests, 'request')}"
     if status.is_failure or outcome.failed:
@@ -178,3 +143,18 @@ def conclude(
         )
     ended = "" if status.is_success else f"; {status}"
     say(f"{told or 'Nothing matched'}{ended}.", Verbosity.NORMAL)
+
+
+def _counts(outcome: RetrieveOutcome) -> dict[str, int]:
+    names = ("completed", "failed", "warning", "remaining")
+    return {name: getattr(outcome, name) for name in names}
+
+
+def _as_json(outcome: RetrieveOutcome) -> dict[str, Any]:
+    return {
+        "status": f"0x{outcome.status.code:04X}" if outcome.status else None,
+        "comment": outcome.comment,
+        "requests": outcome.requests,
+        **_counts(outcome),
+        "failed_uids": outcome.failed_uids,
+    }

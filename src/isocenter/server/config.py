@@ -13,10 +13,20 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
+from isocenter.dictionary.transfer_syntaxes import find_transfer_syntax
 from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -37,6 +47,9 @@ StepStatus = Literal[
     "SCHEDULED", "ARRIVED", "READY", "STARTED", "DEPARTED", "COMPLETED", "DISCONTINUED"
 ]
 """How far a scheduled procedure step has come (PS3.3 C.4.10, and how performed steps end)."""
+
+CommitmentDelivery = Literal["same", "new", "next"]
+"""On which association a commitment report goes out: the requester's, a new one, its next one."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 """The least important event that is still written."""
@@ -68,9 +81,25 @@ def split_list(value: object) -> object:
     return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def split_deliveries(value: object) -> object:
+    """A list of ways; "auto" stands for all of them."""
+    return ("same", "new", "next") if value == "auto" else split_list(value)
+
+
 AETitle = Annotated[str, AfterValidator(checked_ae_title)]
 Size = Annotated[int, BeforeValidator(parsed_size)]
 Seconds = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def checked_transfer_syntax(value: str) -> str:
+    """The UID of a transfer syntax that is given by name or UID."""
+    syntax = find_transfer_syntax(value)
+    if syntax is None:
+        raise PydanticCustomError("transfer_syntax", "this is no transfer syntax of PS3.6")
+    return syntax.uid
+
+
+TransferSyntaxUID = Annotated[str, AfterValidator(checked_transfer_syntax)]
 
 
 def is_loopback(host: str) -> bool:
@@ -162,6 +191,13 @@ class LimitsSection(Section):
         le=65535,
         description="Connections open at one time from one network address.",
     )
+    operations: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Operations under way at one time on an association, for a peer that "
+        "negotiates an asynchronous operations window; without one it is 1 (PS3.7 D.3.3.3).",
+    )
     object_size: Size = Field(
         default=16 * GIB, ge=MIB, le=1024 * GIB, description="The largest object that is stored."
     )
@@ -238,6 +274,13 @@ class FindSection(Section):
         description="Matches after which a query ends with status A700 (out of resources); "
         "0 is no limit.",
     )
+    header_limit: int = Field(
+        default=10_000,
+        ge=0,
+        le=100_000_000,
+        description="Stored headers that one query may read, for keys that the index does not "
+        "keep; behind them it ends with status A700; 0 is no limit.",
+    )
 
 
 class RetrieveSection(Section):
@@ -287,6 +330,82 @@ class WorklistSection(Section):
     )
 
 
+class CommitmentSection(Section):
+    """How storage commitment is given (PS3.4 Annex J)."""
+
+    maximum_instances: int = Field(
+        default=100_000,
+        ge=1,
+        le=1_000_000,
+        description="The instances that one request may name; a larger one is refused (0213).",
+    )
+    open_instances: int = Field(
+        default=5_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="The instances of all transactions that wait for their report; beyond that, "
+        "requests are refused (0213).",
+    )
+    retry_for: Seconds = Field(
+        default=259_200.0,
+        ge=1,
+        le=31_536_000,
+        description="Seconds for which the delivery of a report is tried before it is given up.",
+    )
+    first_retry: Seconds = Field(
+        default=10.0,
+        ge=0.01,
+        le=86400,
+        description="The pause after the first failed delivery; each further one is twice as long.",
+    )
+    longest_retry: Seconds = Field(
+        default=3600.0, ge=0.01, le=86400, description="The longest pause between two deliveries."
+    )
+    response_timeout: Seconds = Field(
+        default=60.0,
+        ge=0.1,
+        le=3600,
+        description="The wait for the requester's answer to a report.",
+    )
+    keep_for: Seconds = Field(
+        default=2_592_000.0,
+        ge=0,
+        le=315_360_000,
+        description="Seconds for which ended transactions are listed by `isocenter commit list`.",
+    )
+
+
+class TranscodingSection(Section):
+    """How objects are decompressed for receivers that do not take them as they are stored."""
+
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Processes that convert, at most, beside each network process; they start "
+        "when one is needed.",
+    )
+    memory_limit: Size = Field(
+        default=4 * GIB,
+        ge=256 * MIB,
+        le=1024 * GIB,
+        description="Memory that each of them may use; an object that needs more is not sent.",
+    )
+    time_limit: Seconds = Field(
+        default=300.0,
+        ge=0.1,
+        le=86400,
+        description="Seconds that the conversion of one object may take.",
+    )
+    maximum_size: Size = Field(
+        default=4 * GIB,
+        ge=MIB,
+        le=64 * GIB,
+        description="The largest object that may come out. It lies in the data folder while it "
+        "is sent.",
+    )
+
+
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -309,12 +428,48 @@ class LogSection(Section):
     )
 
 
+class ExplainSection(Section):
+    """What is remembered of associations and operations that failed (`isocenter explain`)."""
+
+    keep: int = Field(
+        default=1000,
+        ge=0,
+        le=1_000_000,
+        description="How many failures are kept, the newest; 0 keeps none.",
+    )
+
+
 class Peer(Section):
-    """Another node, so that commands can call it by name: one table per peer."""
+    """Another node: commands call it by name, C-MOVE by its AE title. One table per peer."""
 
     ae_title: AETitle = Field(default="ANY-SCP", description="The AE title to call.")
     host: str = Field(min_length=1, description="The host name or address.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The TCP port.")
+    tls: bool = Field(
+        default=False,
+        description="Whether the peer is called over TLS. This version cannot yet, and does not "
+        "call such a peer at all.",
+    )
+    services: Annotated[tuple[ServiceName, ...], BeforeValidator(split_list)] = Field(
+        default=SERVICE_NAMES,
+        description="What the peer may use here when it calls under this AE title.",
+    )
+    transfer_syntaxes: Annotated[tuple[TransferSyntaxUID, ...], BeforeValidator(split_list)] = (
+        Field(
+            default=(),
+            description="What the peer would rather be sent, the best first: these transfer "
+            "syntaxes, by name or UID, are proposed before any other.",
+        )
+    )
+    commitment_delivery: Annotated[
+        tuple[CommitmentDelivery, ...], BeforeValidator(split_deliveries)
+    ] = Field(
+        default=("same", "new", "next"),
+        min_length=1,
+        description="On which association the peer wants its commitment reports: the `same` while "
+        "it is open, a `new` one to the address above, the `next` one that the peer makes; "
+        '"auto" tries all three.',
+    )
 
 
 class Config(BaseModel):
@@ -329,9 +484,27 @@ class Config(BaseModel):
     find: FindSection = FindSection()
     retrieve: RetrieveSection = RetrieveSection()
     worklist: WorklistSection = WorklistSection()
+    commitment: CommitmentSection = CommitmentSection()
+    transcoding: TranscodingSection = TranscodingSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
+    explain: ExplainSection = ExplainSection()
     peers: dict[str, Peer] = Field(default_factory=dict)
+
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def file(self) -> Path | None:
+        """Where this was read from, or would be if there were such a file; absolute."""
+        return self._file
+
+    def read_from(self, file: Path) -> None:
+        """Remember `file` as the one that this configuration stands in."""
+        self._file = file.absolute()
+
+    def __eq__(self, other: object) -> bool:
+        """Equal are configurations that say the same, in whatever file."""
+        return isinstance(other, Config) and self.model_dump() == other.model_dump()
 
     def answers_to(self, called_ae_title: str) -> bool:
         """Whether an association that calls `called_ae_title` is meant for this node."""

@@ -43,6 +43,8 @@ FIELDS = frozenset(
             "ae_title",
             "association",
             "process",
+            "user",
+            "user_identity",
         ),
         *(
             "worker",

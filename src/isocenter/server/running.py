@@ -13,6 +13,7 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
+from isocenter.archive.workflow.jobs import Jobs
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
 
@@ -63,6 +64,11 @@ def open_archive(
 def open_workflow(config: Config) -> Workflow:
     """Open the workflow database of the archive that a configuration names."""
     return Workflow(config.node.data_directory / WORKFLOW_FILE)
+
+
+def release_jobs(workflow: Workflow) -> None:
+    """Make jobs due that an earlier run of the node was working on when it ended."""
+    Jobs(workflow).revoke_leases()
 
 
 def allow_many_files() -> None:

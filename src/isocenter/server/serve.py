@@ -20,6 +20,7 @@ from isocenter.server.running import (
     log_loop_error,
     open_archive,
     open_workflow,
+    release_jobs,
     stop_requested,
 )
 from isocenter.server.supervisor import supervise
@@ -41,6 +42,7 @@ def serve(config: Config, on_listening: Callable[[int], None] | None = None) -> 
         open_archive(config) as archive,
         open_workflow(config) as workflow,
     ):
+        release_jobs(workflow)
         asyncio.run(_serve(config, archive, workflow, listener, on_listening))
         ignore_signals()
 

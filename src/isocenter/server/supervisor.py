@@ -23,7 +23,13 @@ from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
-from isocenter.server.running import bind, log_loop_error, stop_requested
+from isocenter.server.running import (
+    bind,
+    log_loop_error,
+    open_workflow,
+    release_jobs,
+    stop_requested,
+)
 from isocenter.server.worker import (
     ENDED,
     LOCK,
@@ -267,6 +273,8 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
         require_index(folder)
         with Index.open(folder / INDEX_FILE) as index:
             recover_archive(folder, index)
+            with open_workflow(config) as workflow:
+                release_jobs(workflow)
             asyncio.run(_supervise(config, index, lock, listener, on_listening))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Container, Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -20,9 +20,10 @@ from isocenter.dimse.status import MISTYPED_ARGUMENT, RESOURCE_LIMITATION, Statu
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services import query_retrieve_scu, retrieve_scu, verification_scu
 from isocenter.services.errors import Interrupted, NoPresentationContext
+from isocenter.services.preference import preferred_first
 from isocenter.upperlayer.blocking import BlockingAssociation
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
-from isocenter.upperlayer.errors import ResponseTimeout
+from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from isocenter.encoding.elements import Elements
     from isocenter.services.query_retrieve_scu import FindMatch
     from isocenter.services.retrieve_scu import Receiver, RetrieveProgress
+    from isocenter.services.storage_commitment import CommitmentReport, Reference
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -56,6 +58,9 @@ class Destination:
 
     `maximum_length` is the longest P-DATA-TF taken, in bytes; `connect_timeout` and
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
+    `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
+    how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
+    negotiated.
     """
 
     host: str
@@ -67,6 +72,8 @@ class Destination:
     response_timeout: float = 60.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ssl_context: ssl.SSLContext | None = None
+    transfer_syntaxes: tuple[str, ...] = ()
+    window: int = 1
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -93,12 +100,13 @@ class Destination:
             calling_ae_title=self.calling_ae,
             presentation_contexts=tuple(
                 ProposedContext(2 * number + 1, abstract_syntax, tuple(transfer_syntaxes))
-                for number, (abstract_syntax, transfer_syntaxes) in enumerate(contexts)
+                for number, (abstract_syntax, transfer_syntaxes) in enumerate(self._order(contexts))
             ),
             user_information=UserInformation(
                 maximum_length=self.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                asynchronous_operations_window=(self.window, 1) if self.window > 1 else None,
                 role_selections=tuple(
                     RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
                 ),
@@ -114,13 +122,37 @@ class Destination:
             connect_timeout=self.connect_timeout,
             ssl_context=self.ssl_context,
         )
-        return ClientAssociation(transport, response_timeout=self.response_timeout, give_up=give_up)
+        return ClientAssociation(
+            transport,
+            response_timeout=self.response_timeout,
+            give_up=give_up,
+            window=self._granted(transport.response.user_information),
+        )
+
+    def _granted(self, answer: UserInformation) -> int:
+        """The operations that the peer lets us have outstanding: one where it does not say."""
+        if answer.asynchronous_operations_window is None:
+            return 1
+        granted = answer.asynchronous_operations_window[0]
+        return min(granted, self.window) if granted else self.window
+
+    def _order(
+        self, contexts: Sequence[tuple[str, Sequence[str]]]
+    ) -> list[tuple[str, Sequence[str]]]:
+        """The contexts with the peer's favourite transfer syntaxes first, in each and among all."""
+        favourites = self.transfer_syntaxes
+        ordered: list[tuple[str, Sequence[str]]] = [
+            (abstract_syntax, preferred_first(syntaxes, favourites, str))
+            for abstract_syntax, syntaxes in contexts
+        ]
+        return preferred_first(ordered, favourites, lambda context: next(iter(context[1]), ""))
 
 
 class ClientAssociation:
     """An established association; a context manager that releases it, or aborts on an exception.
 
     Setting `give_up`, from another thread, makes a wait for a response raise Interrupted soon.
+    `window` is how many operations may be outstanding; see `pipelining`.
     """
 
     def __init__(
@@ -129,8 +161,10 @@ class ClientAssociation:
         *,
         response_timeout: float = 60.0,
         give_up: threading.Event | None = None,
+        window: int = 1,
     ) -> None:
         self.transport = transport
+        self.window = window
         self._give_up = give_up
         self.response_timeout = response_timeout
         self._assembler = MessageAssembler()
@@ -171,6 +205,20 @@ class ClientAssociation:
     def abort(self) -> None:
         """End the association at once (A-ABORT); harmless once it has ended."""
         self.transport.abort()
+
+    def is_usable(self) -> bool:
+        """Whether an idle association is still there; the peer may have ended it meanwhile.
+
+        One on which the peer says something unasked is aborted.
+        """
+        try:
+            self.transport.receive(0.0)
+        except ResponseTimeout:
+            return True
+        except UpperLayerError:
+            return False
+        self.abort()
+        return False
 
     def echo(self) -> Status:
         """C-ECHO (PS3.4 A.4); see `verification_scu.echo`."""
@@ -220,16 +268,23 @@ class ClientAssociation:
         with `describe(response.status, Service.STORAGE)`. Raises NoPresentationContext, and the
         errors of `receive_response`.
         """
-        context = self.context_for(sop_class_uid, transfer_syntax_uid)
-        message_id = self.next_message_id()
-        request = CStoreRQ(
-            message_id=message_id,
-            affected_sop_class_uid=sop_class_uid,
-            affected_sop_instance_uid=sop_instance_uid,
-        )
-        self.transport.send(context.context_id, request.encode(), data_set)
+        message_id = self.send_store(sop_class_uid, sop_instance_uid, transfer_syntax_uid, data_set)
         response, _ = self.receive_response(CStoreRSP, message_id)
         return response
+
+    def commit(
+        self,
+        references: Sequence[Reference],
+        *,
+        transaction_uid: str | None = None,
+        wait: float = 60.0,
+    ) -> CommitmentReport | None:
+        """Storage Commitment (PS3.4 J.3) of `references`; see `storage_commitment_scu.commit`."""
+        from isocenter.services import storage_commitment_scu
+
+        return storage_commitment_scu.commit(
+            self, references, transaction_uid=transaction_uid, wait=wait
+        )
 
     # What the services are built from.
 
@@ -254,30 +309,57 @@ class ClientAssociation:
         """Send a message; the errors are those of `BlockingAssociation.send`."""
         self.transport.send(context_id, message.encode(), data_set)
 
+    def send_store(
+        self,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        data_set: Buffers,
+    ) -> int:
+        """Send a C-STORE without waiting for its response; returns its message ID. See `store`."""
+        context = self.context_for(sop_class_uid, transfer_syntax_uid)
+        message_id = self.next_message_id()
+        request = CStoreRQ(
+            message_id=message_id,
+            affected_sop_class_uid=sop_class_uid,
+            affected_sop_instance_uid=sop_instance_uid,
+        )
+        self.transport.send(context.context_id, request.encode(), data_set)
+        return message_id
+
     def receive_response(self, response_class: type[R], message_id: int) -> tuple[R, bytes]:
         """The next response to the request of that message ID, with its data set (maybe empty).
 
         Raises the errors of `BlockingAssociation.receive`, and DimseProtocolError where the peer
         sends anything else; the association is aborted then.
         """
+        return self.receive_response_to_any(response_class, (message_id,))
+
+    def receive_response_to_any(
+        self, response_class: type[R], message_ids: Container[int]
+    ) -> tuple[R, bytes]:
+        """The next response to any of several requests; otherwise like `receive_response`."""
         try:
             message, data_set = self._receive_message()
             if type(message) is not response_class:
                 raise _unexpected(message.command_name, response_class.command_name)
-            if message.message_id_being_responded_to != message_id:
+            if message.message_id_being_responded_to not in message_ids:
                 answered = message.message_id_being_responded_to
-                raise _unexpected(f"a response to message {answered}", f"one to {message_id}")
+                raise _unexpected(f"a response to message {answered}", "one to a request of ours")
         except BaseException:
             self.abort()
             raise
         return message, data_set
 
-    def receive_events(self) -> tuple[DimseEvent, ...]:
+    def receive_events(self, timeout: float | None = None) -> tuple[DimseEvent, ...]:
         """What the next fragment completes; for messages that come in any order, and in pieces.
 
-        Raises the errors of `BlockingAssociation.receive`, and DimseError.
+        `timeout` is in seconds, by default the response timeout. Raises the errors of
+        `BlockingAssociation.receive`, and DimseError.
         """
-        return self._assembler.feed(self._receive_fragment())
+        return self._assembler.feed(
+            self._receive_fragment(self.response_timeout if timeout is None else timeout)
+        )
 
     def _receive_message(self) -> tuple[Message, bytes]:
         message: Message | None = None
@@ -293,18 +375,18 @@ class ClientAssociation:
             if message is not None and self._assembler.idle:
                 return message, bytes(data_set)
 
-    def _receive_fragment(self) -> DataReceived:
+    def _receive_fragment(self, timeout: float) -> DataReceived:
         """The next fragment; in short waits where somebody may want to give up meanwhile."""
         if self._give_up is None:
-            return self.transport.receive(self.response_timeout)
-        deadline = time.monotonic() + self.response_timeout
+            return self.transport.receive(timeout)
+        deadline = time.monotonic() + timeout
         while not self._give_up.is_set():
             try:
                 return self.transport.receive(_LOOK_UP_EVERY)
             except ResponseTimeout:
                 if time.monotonic() >= deadline:
                     raise ResponseTimeout(
-                        f"{self.peer} sent no message for {self.response_timeout:g} s; it may be "
+                        f"{self.peer} sent no message for {timeout:g} s; it may be "
                         "overloaded: try a longer response timeout."
                     ) from None
         raise Interrupted(f"Waiting for {self.peer} was given up; the association is aborted.")

@@ -11,7 +11,7 @@ from isocenter.dimse.status import Service
 from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import RetrieveTerms
-from isocenter.services.sub_operations import StoreContexts
+from isocenter.services.store_contexts import StoreContexts
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request

@@ -11,7 +11,7 @@ from isocenter.dimse.status import Service
 from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms
-from isocenter.services.sub_operations import StoreContexts
+from isocenter.services.store_contexts import StoreContexts
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from isocenter.services.outgoing import Outgoing
     from isocenter.services.provider import ProvidedAssociation
     from isocenter.services.query_retrieve_scp import Model
-    from isocenter.services.sub_operations import Instance, Selected
+    from isocenter.services.store_contexts import Instance
+    from isocenter.services.sub_operations import Selected
     from isocenter.upperlayer.contexts import AcceptedContext
 
 MODELS: dict[str, Model] = {PATIENT_ROOT_MOVE: "PATIENT", STUDY_ROOT_MOVE: "STUDY"}

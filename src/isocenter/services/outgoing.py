@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from isocenter.dimse.message import Response
+from isocenter.dimse.message import Request, Response
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
@@ -27,6 +27,7 @@ class Outgoing:
         self._held: list[tuple[int, bytes, bytes | None]] | None = None
         self._waiting: list[Callable[[], None]] = []
         self._turn = asyncio.Lock()
+        self._window = asyncio.Semaphore(1)
         self._room: asyncio.Future[None] | None = None
         self._answers: dict[int, asyncio.Future[Response | None]] = {}
         self._message_id = 0
@@ -36,6 +37,10 @@ class Outgoing:
     def streaming(self) -> bool:
         """Whether an object is under way, so that messages wait."""
         return self._held is not None
+
+    def allow(self, operations: int) -> None:
+        """Let that many C-STOREs be outstanding (PS3.7 D.3.3.3); without this it is one."""
+        self._window = asyncio.Semaphore(operations)
 
     def queue(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
         """Send a whole message at the connection's next flush, or behind the object under way."""
@@ -91,6 +96,12 @@ class Outgoing:
         Raises UpperLayerError when the association ends before the response, or none comes in
         time; what `take` raises leaves the message incomplete: abort the association then.
         """
+        async with self._window:
+            return await self._store(context_id, request, take, timeout)
+
+    async def _store(
+        self, context_id: int, request: CStoreRQ, take: TakePiece, timeout: float
+    ) -> CStoreRSP:
         answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         async with self._turn:
             self._answers[request.message_id] = answer
@@ -114,6 +125,35 @@ class Outgoing:
         raise self._ended or UpperLayerError(
             f"{self._connection.peer} answered a C-STORE with something else."
         )
+
+    async def ask(
+        self, context_id: int, request: Request, data_set: bytes | None, *, timeout: float
+    ) -> Response:
+        """Send a request as a whole message and wait for its response.
+
+        It waits until the peer takes another one (PS3.7 D.3.3.3). `timeout` is in seconds.
+        Raises UpperLayerError when the association ends before the response, or none comes.
+        """
+        async with self._window:
+            self._check_alive()
+            answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+            self._answers[request.message_id] = answer
+            self.queue(context_id, request.encode(), data_set)
+            if not self.streaming:
+                self._connection.flush()
+            try:
+                async with asyncio.timeout(timeout):
+                    response = await answer
+            except TimeoutError:
+                raise ResponseTimeout(
+                    f"{self._connection.peer} did not answer {request.command_name} within "
+                    f"{timeout:g} s; look into its log."
+                ) from None
+            finally:
+                self._answers.pop(request.message_id, None)
+        if response is None:
+            raise self._ended or UpperLayerError("The association ended before the answer came.")
+        return response
 
     async def _send_pieces(self, context_id: int, request: CStoreRQ, take: TakePiece) -> None:
         connection = self._connection

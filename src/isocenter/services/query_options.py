@@ -17,13 +17,18 @@ class QueryOptions:
     `relational`: keys of any level, without the unique keys above it (also for retrieval).
     `datetime`: a range of date and one of time are one range of moments. `fuzzy`: person names
     match by the peer's own idea of likeness. `timezone`: times are adjusted to the zone that the
-    identifier names in (0008,0201).
+    identifier names in (0008,0201). `multi_frame_conversion`: matches are of the view that the
+    identifier names in (0008,0053). `empty_values`: a value of two quotation marks matches what
+    is empty. `multiple_values`: any of several values matches.
     """
 
     relational: bool = False
     datetime: bool = False
     fuzzy: bool = False
     timezone: bool = False
+    multi_frame_conversion: bool = False
+    empty_values: bool = False
+    multiple_values: bool = False
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""
@@ -35,12 +40,16 @@ class QueryOptions:
         return QueryOptions(*(wanted and not there for wanted, there in pairs))
 
     def __str__(self) -> str:
-        """The names of the flags that are set: "relational, fuzzy"."""
-        return ", ".join(field.name for field in fields(self) if getattr(self, field.name))
+        """The names of the flags that are set: "relational, empty values"."""
+        names = (field.name for field in fields(self) if getattr(self, field.name))
+        return ", ".join(name.replace("_", " ") for name in names)
 
     def query_proposals(self, *model_uids: str) -> tuple[ExtendedNegotiation, ...]:
-        """The sub-items to propose for these models of C-FIND; none where nothing is asked for."""
-        information = bytes(astuple(self))
+        """The sub-items to propose for these models of C-FIND; none where nothing is asked for.
+
+        They end with the last byte that is set: peers know the more of them the newer they are.
+        """
+        information = bytes(astuple(self)).rstrip(b"\0")
         return tuple(ExtendedNegotiation(uid, information) for uid in model_uids if self)
 
     def retrieval_proposals(self, *model_uids: str) -> tuple[ExtendedNegotiation, ...]:

@@ -1,35 +1,45 @@
 """Query/Retrieve Service Class (PS3.4 Annex C), provider: C-FIND answered by a query engine.
 
 Queries run on a few threads of their own. A thread produces a small batch of responses and is
-free again while the peer takes them, so a slow reader holds no thread and little memory, and a
-C-CANCEL is seen between two batches.
+free again while the peer takes them, so a slow reader holds no thread and little memory. Before
+each response is handed to the transport it is asked whether the peer has sent something, and what
+it sent is read first: a C-CANCEL that has arrived ends the query before the next response.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from itertools import islice
 from typing import Literal, Protocol
 
-from isocenter.dictionary.elements import implicit_vr
-from isocenter.dictionary.sop_classes import PATIENT_ROOT_FIND, STUDY_ROOT_FIND
+from isocenter.dictionary.sop_classes import (
+    PATIENT_ROOT_FIND,
+    PATIENT_STUDY_ONLY_FIND,
+    STUDY_ROOT_FIND,
+)
 from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_syntax
 from isocenter.dimse import status
 from isocenter.dimse.message import Request
 from isocenter.dimse.messages import CFindRQ, CFindRSP
 from isocenter.dimse.status import Service
-from isocenter.encoding.character_sets import choose_character_set
 from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
-from isocenter.encoding.texts import text_value, value_text
+from isocenter.encoding.recoding import (
+    SPECIFIC_CHARACTER_SET,
+    neutral_elements,
+    neutral_text,
+    recoded_elements,
+)
+from isocenter.encoding.texts import value_text
 from isocenter.errors import IsocenterError
+from isocenter.services.extended_negotiation import Matching, agreed_matching
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
 from isocenter.upperlayer.contexts import AcceptedContext
 
-Model = Literal["PATIENT", "STUDY"]
+Model = Literal["PATIENT", "STUDY", "PATIENT_STUDY"]
 
-SPECIFIC_CHARACTER_SET = 0x00080005
 QUERY_RETRIEVE_LEVEL = 0x00080052
 RETRIEVE_AE_TITLE = 0x00080054
 
@@ -38,7 +48,11 @@ IDENTIFIER_LIMIT = 2 * 1024 * 1024
 
 BATCH = 32
 
-MODELS: dict[str, Model] = {PATIENT_ROOT_FIND: "PATIENT", STUDY_ROOT_FIND: "STUDY"}
+MODELS: dict[str, Model] = {
+    PATIENT_ROOT_FIND: "PATIENT",
+    STUDY_ROOT_FIND: "STUDY",
+    PATIENT_STUDY_ONLY_FIND: "PATIENT_STUDY",
+}
 
 
 class InvalidIdentifier(IsocenterError):
@@ -50,15 +64,22 @@ class InvalidIdentifier(IsocenterError):
 
 
 class Matches(Protocol):
-    """The matches of one query, each a mapping of tag to text; may be used from any one thread
-    at a time."""
+    """The matches of one query as neutral elements (`encoding.recoding`); may be used from any
+    one thread at a time."""
 
     @property
     def unsupported(self) -> frozenset[int]:
         """Keys that were asked for but that the engine neither matches nor returns."""
 
-    def __iter__(self) -> Iterator[Mapping[int, str]]:
+    @property
+    def stopped(self) -> str:
+        """After the last match: why there are more that were not found, as a clause; else empty."""
+
+    def __iter__(self) -> Iterator[Elements]:
         """The matches, fetched as they are asked for."""
+
+    def give_up(self) -> None:
+        """Have the search for the next match end soon; from any thread, at any time."""
 
     def close(self) -> None:
         """Give up what is left."""
@@ -67,8 +88,8 @@ class Matches(Protocol):
 class QueryEngine(Protocol):
     """Who answers queries."""
 
-    def find(self, model: Model, level: str, keys: Mapping[int, str]) -> Matches:
-        """Start a query. Raises InvalidIdentifier."""
+    def find(self, model: Model, level: str, identifier: Elements, matching: Matching) -> Matches:
+        """Start a query by a neutral identifier. Raises InvalidIdentifier."""
 
 
 class FindService:
@@ -95,12 +116,15 @@ class FindService:
             text = "C-FIND without an identifier"
             refuse(association, context.context_id, request, status.MISTYPED_ARGUMENT, text)
             return None
-        return self.operation(association, context, request)
+        return FindOperation(self, association, context, request)
 
-    def operation(
-        self, association: ProvidedAssociation, context: AcceptedContext, request: CFindRQ
-    ) -> FindOperation:
-        """The operation that serves a request of this information model."""
+    def search(
+        self, sop_class_uid: str, identifier: Elements, matching: Matching
+    ) -> tuple[Matches, Elements]:
+        """The matches, and what every response says besides. On a query thread.
+
+        Raises InvalidIdentifier.
+        """
         raise NotImplementedError
 
 
@@ -114,22 +138,17 @@ class FindProvider(FindService):
         self.engine = engine
         self.ae_title = ae_title
 
-    def operation(
-        self, association: ProvidedAssociation, context: AcceptedContext, request: CFindRQ
-    ) -> FindOperation:
-        """A query of the index."""
-        return QueryOperation(self, association, context, request)
-
-
-class Answers(Protocol):
-    """The matches of one query, before they are encoded."""
-
-    @property
-    def unsupported(self) -> frozenset[int]:
-        """Keys that were asked for but are neither matched nor returned."""
-
-    def close(self) -> None:
-        """Give up what is left."""
+    def search(
+        self, sop_class_uid: str, identifier: Elements, matching: Matching
+    ) -> tuple[Matches, Elements]:
+        """The matches in the index; each response names its level, and us to retrieve from."""
+        named = identifier.pop(QUERY_RETRIEVE_LEVEL, RawElement("CS", b""))
+        level = neutral_text(named).strip().upper()
+        matches = self.engine.find(MODELS[sop_class_uid], level, identifier, matching)
+        return matches, {
+            QUERY_RETRIEVE_LEVEL: RawElement("CS", level.encode()),
+            RETRIEVE_AE_TITLE: RawElement("AE", self.ae_title.encode("ascii", "replace")),
+        }
 
 
 class FindOperation:
@@ -148,13 +167,14 @@ class FindOperation:
         self._request = request
         self._syntax = transfer_syntax(context.transfer_syntax)
         self._identifier = bytearray()
-        self._matches: Answers | None = None
+        self._matches: Matches | None = None
         self._responses: Iterator[bytes] = iter(())
+        self._ready: deque[bytes] = deque()
+        self._exhausted = False
         self._pending = status.PENDING
         self._sent = 0
         self._stopped = False
         self._cancelled = False
-        self._truncated = False
 
     # On the loop
 
@@ -173,10 +193,12 @@ class FindOperation:
     def cancel(self) -> None:
         """Send no more matches."""
         self._cancelled = True
+        self._give_up()
 
     def abort(self) -> None:
         """Nobody listens any more."""
         self._stopped = True
+        self._give_up()
 
     @property
     def congested(self) -> bool:
@@ -187,41 +209,69 @@ class FindOperation:
         """Never asked for."""
         resume()
 
-    def _deliver(self, batch: list[bytes], *, exhausted: bool) -> None:
-        """Send a batch of identifiers, then the final response or for the next batch."""
-        request, association = self._request, self._association
-        for identifier in batch:
-            if self._cancelled or self._stopped:
-                break
-            if self._sent == self._provider.limit:
-                self._truncated = True
-                break
-            response = CFindRSP(
-                message_id_being_responded_to=request.message_id,
-                affected_sop_class_uid=request.affected_sop_class_uid,
-                status=self._pending,
-                has_data_set=True,
-            )
-            association.queue(self._context.context_id, response, identifier)
-            self._sent += 1
-        association.flush()
-        if self._stopped:
-            self._run(self._close)
-        elif self._cancelled:
-            self._run(self._close)
+    def _give_up(self) -> None:
+        if self._matches is not None:
+            self._matches.give_up()
+
+    def _take(self, batch: list[bytes], *, exhausted: bool) -> None:
+        self._ready.extend(batch)
+        self._exhausted = exhausted
+        self._deliver()
+
+    def _deliver(self, *, look_up: bool = True) -> None:
+        """Send what is ready; first see to what the peer has sent meanwhile, unless just done."""
+        association = self._association
+        while self._ready and self._wanted:
+            if look_up and association.connection.has_input():
+                association.flush()
+                association.connection.after_reading(lambda: self._deliver(look_up=False))
+                return
+            look_up = True
+            self._queue(self._ready.popleft())
+        if self._ready or self._stopped or self._cancelled:
+            self._break_off()
+        elif self._exhausted:
+            self._conclude()
+        else:
+            association.flush()
+            association.when_writable(self._continue)
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether the peer may be sent another match."""
+        return not (self._stopped or self._cancelled or self._sent == self._provider.limit)
+
+    def _queue(self, identifier: bytes) -> None:
+        response = CFindRSP(
+            message_id_being_responded_to=self._request.message_id,
+            affected_sop_class_uid=self._request.affected_sop_class_uid,
+            status=self._pending,
+            has_data_set=True,
+        )
+        self._association.queue(self._context.context_id, response, identifier)
+        self._sent += 1
+
+    def _break_off(self) -> None:
+        """Somebody wants no more, or the limit is reached and there are more."""
+        self._ready.clear()
+        self._run(self._close)
+        if self._cancelled:
             self._end(status.CANCEL)
-        elif self._truncated:
-            self._run(self._close)
+        elif not self._stopped:
             comment = f"Stopped after {self._sent} matches; narrow the query"
             self._end(status.OUT_OF_RESOURCES, comment)
-        elif not exhausted:
-            association.when_writable(self._continue)
+
+    def _conclude(self) -> None:
+        """All that the engine found has been sent."""
+        if self._matches is not None and self._matches.stopped:
+            comment = f"Stopped {self._matches.stopped}; narrow the query"
+            self._end(status.OUT_OF_RESOURCES, comment)
         else:
             self._end(status.SUCCESS)
 
     def _continue(self) -> None:
         if self._stopped or self._cancelled:
-            self._deliver([], exhausted=False)
+            self._break_off()
         else:
             self._run(self._produce)
 
@@ -256,7 +306,11 @@ class FindOperation:
         post = self._association.post
         try:
             elements = decode_elements(bytes(self._identifier), self._syntax)
-            self._matches, self._responses = self._query(elements)
+            character_set = _character_set(elements)
+            identifier = neutral_elements(elements, self._syntax)
+            uid = self._context.abstract_syntax
+            matching = agreed_matching(self._association.connection.core.request, uid)
+            self._matches, own = self._provider.search(uid, identifier, matching)
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag
@@ -271,14 +325,18 @@ class FindOperation:
             return
         if self._matches.unsupported:
             self._pending = status.PENDING_WARNING
+        empty = _empty_answer(identifier, self._matches.unsupported)
+        matches = islice(self._matches, self._most_matches())
+        self._responses = (
+            encode_answer({**empty, **match, **own}, self._syntax, character_set)
+            for match in matches
+        )
         self._produce()
 
-    def _query(self, elements: Elements) -> tuple[Answers, Iterator[bytes]]:
-        """Start the query: its matches, and the identifiers to send, made as they are asked for.
-
-        Raises InvalidIdentifier.
-        """
-        raise NotImplementedError
+    def _most_matches(self) -> int | None:
+        """One more than may be sent, to know that there are more."""
+        limit = self._provider.limit
+        return None if limit is None else limit + 1
 
     def _produce(self) -> None:
         try:
@@ -289,7 +347,7 @@ class FindOperation:
         exhausted = len(batch) < BATCH
         if exhausted:
             self._close()
-        self._association.post(lambda: self._deliver(batch, exhausted=exhausted))
+        self._association.post(lambda: self._take(batch, exhausted=exhausted))
 
     def _fail(self) -> None:
         self._association.log.exception("a query failed")
@@ -302,48 +360,30 @@ class FindOperation:
             self._matches.close()
 
 
-class QueryOperation(FindOperation):
-    """A query of the index."""
-
-    _provider: FindProvider
-
-    def _query(self, elements: Elements) -> tuple[Answers, Iterator[bytes]]:
-        requested = identifier_texts(elements, self._syntax)
-        level = requested.pop(QUERY_RETRIEVE_LEVEL, "").upper()
-        character_set = requested.pop(SPECIFIC_CHARACTER_SET, None)
-        matches = self._provider.engine.find(self._model(), level, requested)
-        return matches, self._encoded(matches, level, requested, character_set)
-
-    def _model(self) -> Model:
-        return MODELS[self._context.abstract_syntax]
-
-    def _encoded(
-        self, matches: Matches, level: str, requested: Mapping[int, str], character_set: str | None
-    ) -> Iterator[bytes]:
-        own = {QUERY_RETRIEVE_LEVEL: level, RETRIEVE_AE_TITLE: self._provider.ae_title}
-        limit = self._provider.limit
-        for match in islice(matches, None if limit is None else limit + 1):
-            values = {
-                tag: match.get(tag, "") for tag in requested if tag not in matches.unsupported
-            }
-            yield encode_identifier(values | own, self._syntax, character_set)
+def _empty_answer(identifier: Elements, unsupported: frozenset[int]) -> Elements:
+    """What was asked for without values, for those matches that have none (PS3.4 C.4.1.1.3.2)."""
+    return {
+        tag: RawElement(key.vr, [] if isinstance(key.value, list) else b"")
+        for tag, key in identifier.items()
+        if tag not in unsupported
+    }
 
 
-def encode_identifier(
-    values: Mapping[int, str], syntax: TransferSyntax, requested_character_set: str | None
+def _character_set(elements: Elements) -> str | None:
+    declared = elements.get(SPECIFIC_CHARACTER_SET)
+    if declared is None or not isinstance(declared.value, bytes):
+        return None
+    return declared.value.decode("ascii", "replace").strip(" \0")
+
+
+def encode_answer(
+    answer: Elements, syntax: TransferSyntax, requested_character_set: str | None
 ) -> bytes:
-    """Encode a response's values, in the requested character set where it can carry them.
+    """Encode a response's identifier, in the requested character set where it can carry it.
 
     Otherwise UTF-8 is used, so that nothing is lost (PS3.4 C.4.1.1.3.2, PS3.5 6.1.2.3).
     """
-    character_set = choose_character_set(values.values(), requested_character_set)
-    elements: Elements = {}
-    for tag, text in values.items():
-        if (vr := implicit_vr(tag)) != "SQ":
-            elements[tag] = RawElement(vr, text_value(text, vr, syntax, character_set))
-    if character_set is not None:
-        elements[SPECIFIC_CHARACTER_SET] = RawElement("CS", character_set.encode("ascii"))
-    return encode_elements(elements, syntax)
+    return encode_elements(recoded_elements(answer, syntax, requested_character_set), syntax)
 
 
 def identifier_texts(elements: Elements, syntax: TransferSyntax) -> dict[int, str]:

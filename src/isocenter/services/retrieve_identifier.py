@@ -35,47 +35,44 @@ take each UID apart into a condition of a query are happier with fewer."""
 assert UIDS_PER_REQUEST * (MAX_UID_LENGTH + 1) < 65534
 
 
-def retrieve_identifier(
+def retrieve_identifiers(
     model: InformationModel,
     keys: Sequence[Key],
     base: Elements | None = None,
     level: str | None = None,
-) -> Elements:
-    """The identifier of a retrieve; without a level, that of the lowest unique key with a value.
+) -> list[Elements]:
+    """The identifiers of a retrieve: one, or several that share out a long list of UIDs.
 
-    Raises QueryKeyError.
+    Without a level, it is that of the lowest unique key with a value. Raises QueryKeyError.
     """
     identifier = build_identifier(keys, base)
     chosen = level or level_of(identifier) or _lowest(model, identifier)
     identifier.pop(QUERY_RETRIEVE_LEVEL, None)
-    return with_level(identifier, checked_level(model, chosen))
-
-
-def identifiers_for_list(
-    model: InformationModel,
-    uids: Iterable[str],
-    keys: Sequence[Key] = (),
-    base: Elements | None = None,
-    level: str | None = None,
-) -> Iterator[Elements]:
-    """The identifiers that name each of these UIDs once, some hundred at a time.
-
-    They are UIDs of the level, STUDY where none is given; `keys` name what lies above. Raises
-    QueryKeyError, also for a text that is no UID.
-    """
-    given = build_identifier(keys, base)
-    chosen = checked_level(model, level or level_of(given) or "STUDY")
-    given.pop(QUERY_RETRIEVE_LEVEL, None)
-    if chosen == "PATIENT":
-        raise QueryKeyError("A patient has no UID; give a list of studies, series or images.")
+    identifier = with_level(identifier, checked_level(model, chosen))
     tag = UNIQUE_KEYS[chosen]
+    listed = identifier.get(tag)
+    if listed is None or not isinstance(listed.value, bytes):
+        return [identifier]
+    values = listed.value.split(b"\\")
+    return [
+        identifier | {tag: RawElement(listed.vr, b"\\".join(values[start:][:UIDS_PER_REQUEST]))}
+        for start in range(0, len(values), UIDS_PER_REQUEST)
+    ]
+
+
+def uid_list(uids: Iterable[str], level: str | None = None) -> Key:
+    """A key for a list of UIDs of a level, of studies where none is given.
+
+    A UID that is listed twice counts once; an empty list has an empty value. Raises QueryKeyError
+    for a text that is no UID, and for the level PATIENT.
+    """
+    if level == "PATIENT":
+        raise QueryKeyError("A patient has no UID; list studies, series or images.")
     wanted = list(dict.fromkeys(uids))
     for uid in wanted:
         if not is_valid_uid(uid):
             raise QueryKeyError(f"{uid[:80]!r} in the list is no UID; write one UID a line.")
-    for start in range(0, len(wanted), UIDS_PER_REQUEST):
-        value = "\\".join(wanted[start : start + UIDS_PER_REQUEST]).encode("ascii")
-        yield with_level(given | {tag: RawElement("UI", value)}, chosen)
+    return Key(UNIQUE_KEYS[level or "STUDY"], "UI", "\\".join(wanted))
 
 
 def read_uids(lines: Iterable[str]) -> Iterator[str]:

@@ -33,12 +33,11 @@ from isocenter.services.retrieve_terms import (
     RetrieveTerms,
     encode_failed_list,
 )
+from isocenter.services.store_contexts import Instance, StoreContexts
 from isocenter.services.sub_operations import (
     Ahead,
-    Instance,
     Piece,
     Selected,
-    StoreContexts,
     SubOperations,
     Unsent,
     read_pieces,
@@ -191,7 +190,8 @@ class RetrieveOperation:
         def objection(instance: Instance) -> str:
             return self.lost or contexts.objection(instance)
 
-        self._ahead = Ahead(read_pieces(selected, objection), self.terms.threads)
+        pieces = read_pieces(selected, objection, contexts.conversion_for)
+        self._ahead = Ahead(pieces, self.terms.threads)
         while not self._cancelled and (item := await self._ahead.take()) is not None:
             if isinstance(item, Unsent):
                 counts.fail(item.uids, item.why)

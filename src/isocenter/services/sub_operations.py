@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, Protocol
 
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse.status import Category, Service, describe
 from isocenter.errors import IsocenterError
-from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.services.store_contexts import Instance
 
 PIECE = 1024 * 1024
 """Bytes read at a time; an object's pieces but the last have this (even) size."""
@@ -31,17 +33,17 @@ MAXIMUM_COUNT = 0xFFFF
 """The counters of a response are unsigned shorts; a larger number is told as this one."""
 
 
-class Instance(Protocol):
-    """A stored instance that can be sent."""
+class Converted(Protocol):
+    """An instance's data set in another transfer syntax than it is stored in."""
 
     @property
-    def sop_class_uid(self) -> str: ...
-    @property
-    def sop_instance_uid(self) -> str: ...
-    @property
-    def transfer_syntax_uid(self) -> str: ...
-    @property
     def dataset_length(self) -> int: ...
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return a part of it. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Selected(Protocol):
@@ -57,6 +59,9 @@ class Selected(Protocol):
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
         """Return a part of a data set. Raises OSError and IsocenterError."""
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> Converted:
+        """Return a data set in another transfer syntax. Raises OSError and IsocenterError."""
 
     def close(self) -> None:
         """Let go of what was opened for reading."""
@@ -78,37 +83,15 @@ class Unsent(NamedTuple):
     why: str
 
 
-class StoreContexts:
-    """The presentation contexts on which instances can be sent.
-
-    An instance goes out as it is stored or not at all; converting it to a transfer syntax that
-    the peer did accept belongs here and in `read_pieces`.
-    """
-
-    def __init__(self, contexts: Iterable[AcceptedContext]) -> None:
-        self._by_kind: dict[tuple[str, str], int] = {}
-        for context in contexts:
-            kind = (context.abstract_syntax, context.transfer_syntax)
-            self._by_kind.setdefault(kind, context.context_id)
-        self._classes = {sop_class for sop_class, _ in self._by_kind}
-
-    def context_for(self, instance: Instance) -> int:
-        """The context's identifier; only for an instance without `objection`."""
-        return self._by_kind[instance.sop_class_uid, instance.transfer_syntax_uid]
-
-    def objection(self, instance: Instance) -> str:
-        """Why an instance cannot be sent, in the 64 characters of an Error Comment, or ""."""
-        if (instance.sop_class_uid, instance.transfer_syntax_uid) in self._by_kind:
-            return ""
-        if instance.sop_class_uid in self._classes:
-            return f"Transfer syntax not accepted: {instance.transfer_syntax_uid}"
-        return f"SOP class not accepted: {instance.sop_class_uid}"
-
-
 def read_pieces(
-    selected: Selected, objection: Callable[[Instance], str]
+    selected: Selected,
+    objection: Callable[[Instance], str],
+    conversion_for: Callable[[Instance], str],
 ) -> Iterator[Piece | Unsent]:
-    """What is to be sent, in order; instances that cannot be are named in between."""
+    """What is to be sent, in order; instances that cannot be are named in between.
+
+    `conversion_for` names the transfer syntax to convert an instance to, if any.
+    """
     unsent = Unsent([], "")
     for instance in selected:
         why = objection(instance)
@@ -118,29 +101,52 @@ def read_pieces(
         if why:
             unsent = unsent if unsent.uids else Unsent([], why)
             unsent.uids.append(instance.sop_instance_uid)
+        elif syntax := conversion_for(instance):
+            yield from _converted_pieces(selected, instance, syntax, objection)
         else:
-            yield from _pieces_of(selected, instance, objection)
+            read, length = partial(selected.read, instance), instance.dataset_length
+            yield from _pieces_of(instance, length, read, objection)
     if unsent.uids:
         yield unsent
 
 
-def _pieces_of(
-    selected: Selected, instance: Instance, objection: Callable[[Instance], str]
+def _converted_pieces(
+    selected: Selected, instance: Instance, syntax: str, objection: Callable[[Instance], str]
 ) -> Iterator[Piece | Unsent]:
-    start, length = 0, instance.dataset_length
+    try:
+        converted = selected.convert(instance, syntax)
+    except (OSError, IsocenterError) as error:
+        yield Unsent([instance.sop_instance_uid], f"Not convertible: {_reason(error)}")
+        return
+    with closing(converted):
+        yield from _pieces_of(instance, converted.dataset_length, converted.read, objection)
+
+
+def _pieces_of(
+    instance: Instance,
+    length: int,
+    read: Callable[[int, int], bytes],
+    objection: Callable[[Instance], str],
+) -> Iterator[Piece | Unsent]:
+    start = 0
     while not (start and objection(instance)):  # the way may be lost in the middle
         size = min(PIECE, length - start)
         try:
-            data = selected.read(instance, start, size)
+            data = read(start, size)
         except (OSError, IsocenterError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            yield Unsent([instance.sop_instance_uid], f"Not readable: {why}")
+            yield Unsent([instance.sop_instance_uid], f"Not readable: {_reason(error)}")
             return
         is_last = start + size == length
+        if is_last and length % 2 and transfer_syntax(instance.transfer_syntax_uid).deflated:
+            data += b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
         yield Piece(instance, start, data, is_last)
         if is_last:
             return
         start += size
+
+
+def _reason(error: OSError | IsocenterError) -> str:
+    return (error.strerror or "") if isinstance(error, OSError) else str(error)
 
 
 class Ahead:

@@ -8,6 +8,7 @@ timer per connection that is re-armed only when it fires too early, not at each 
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
@@ -67,6 +68,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         self._socket: socket.socket | None = None
+        self._poll: select.poll | None = None
         self._held_back = False
         self.congested = False
         self.peer = self.host = ""
@@ -79,6 +81,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._transport = transport
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self._socket = transport.get_extra_info("socket")
+        if self._socket is not None:
+            self._poll = select.poll()
+            self._poll.register(self._socket.fileno(), select.POLLIN)
         address = transport.get_extra_info("peername")
         if isinstance(address, tuple):
             self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
@@ -101,6 +106,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         return False
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self._poll = None  # the descriptor may soon be somebody else's
         for timer in (self._timer, self._stalled):
             if timer is not None:
                 timer.cancel()
@@ -184,6 +190,16 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         """Take bytes again."""
         self._held_back = False
         self._regulate_reading()
+
+    def has_input(self) -> bool:
+        """Whether the peer has sent bytes that were not read yet, and could be."""
+        if self._poll is None or self._held_back or self.congested:
+            return False
+        return bool(self._poll.poll(0))
+
+    def after_reading(self, call: Callable[[], None]) -> None:
+        """Run `call` once what the peer has sent by now was read and handled."""
+        self._loop.call_later(0, call)  # timers run behind the sockets' callbacks
 
     def later(self, seconds: float, call: Callable[[], None]) -> None:
         """Run `call` on the loop after a while."""

@@ -15,7 +15,10 @@ from isocenter.archive.workflow import database as database_module
 from isocenter.archive.workflow.schema import failure, metadata
 
 A_FAILURE = {
+    "first_at": 1.0,
     "happened_at": 1.0,
+    "occurrences": 1,
+    "role": "provider",
     "peer": "127.0.0.1:104",
     "calling_ae": "A",
     "called_ae": "B",
@@ -59,7 +62,9 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
     def write(turn: int) -> None:
         with Workflow(tmp_path / "workflow.sqlite") as workflow, workflow.writing() as connection:
-            connection.execute(insert(failure), A_FAILURE | {"happened_at": float(turn)})
+            connection.execute(
+                insert(failure), A_FAILURE | {"happened_at": float(turn), "what": str(turn)}
+            )
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(8)))

@@ -25,6 +25,7 @@ from isocenter.dictionary.elements import format_tag, lookup_element
 # SQLite binds at least 32,766 values in one statement, and nests at least 1,000 expressions.
 MAX_VALUES = 30_000
 MAX_PATTERNS = 100  # and names, since each is compared like a pattern
+MAX_FUZZY_NAMES = 8  # each is held against every person of the archive
 
 _NUMERIC = frozenset({"IS", "US"})
 _RANGES = frozenset({"DA", "DT", "TM"})
@@ -97,9 +98,11 @@ def parse_key(
         return AnyOf(tuple(_exact(tag, vr, value) for value in values), empty=empty)
     criterion = _alternatives(tag, values, MAX_NAME_CHARACTERS if vr == "PN" else limit)
     if vr == "PN":
-        _check_names(tag, criterion)
+        names = criterion.values + criterion.patterns
+        if len(names) > (MAX_FUZZY_NAMES if rules.fuzzy_names else MAX_PATTERNS):
+            raise _too_many(tag)
         if rules.fuzzy_names:
-            return AnyOf(criterion.values + criterion.patterns, empty=empty, fuzzy=True)
+            return AnyOf(names, empty=empty, fuzzy=True)
     return criterion._replace(empty=empty)
 
 
@@ -116,13 +119,8 @@ def _alternatives(tag: int, values: list[str], limit: int) -> AnyOf:
     return AnyOf(tuple(exact), tuple(patterns))
 
 
-def _check_names(tag: int, names: AnyOf) -> None:
-    if len(names.values) + len(names.patterns) > MAX_PATTERNS:
-        raise _too_many(tag)
-
-
 def _too_many(tag: int) -> InvalidQuery:
-    return InvalidQuery(f"{element_name(tag)} lists more than {MAX_PATTERNS} patterns.", tag)
+    return InvalidQuery(f"{element_name(tag)} lists too many names or patterns.", tag)
 
 
 def _exact(tag: int, vr: str, value: str) -> str | int:

@@ -26,8 +26,8 @@ from isocenter.archive.query.wildcards import wildcard
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_text
 
-LONGEST_TEXT = 10_240
-"""Characters of a value that are compared; LT has no more (PS3.5 6.2)."""
+LONGEST_TEXT = 4_096
+"""Characters of a value that are compared; what stands behind them is not looked at."""
 
 LONGEST_PATTERN = 1_024
 """Characters of a key; one that is longer matches nothing."""
@@ -195,10 +195,7 @@ def _number(text: str) -> float | None:
 def _named(criterion: AnyOf) -> Callable[[str], bool]:
     names = [str(name) for name in (*criterion.values, *criterion.patterns)]
     if criterion.fuzzy:
-        wanted = [fuzzy_names.words(name) for name in names]
-        return lambda value: any(
-            fuzzy_names.alike(each, fuzzy_names.words(value)) for each in wanted
-        )
+        return lambda value: any(fuzzy_names.resembles(name, value) for name in names)
     keys = [key for name in names if any(key := person_name_keys(name))]
     return lambda value: any(_is_named(key, person_name_keys(value)) for key in keys)
 

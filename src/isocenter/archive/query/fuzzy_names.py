@@ -1,8 +1,8 @@
 """Fuzzy semantic matching of person names (PS3.4 C.2.2.2.1.1), where it was negotiated.
 
-A name is a set of words: the component groups and components of PN, and what spaces, hyphens,
-commas, dots and apostrophes separate inside of them, without case and accents. A key matches when
-each of its words has a word of its own in the name, in any order, that
+Each component group of a name is a set of words: its components, and what spaces, hyphens, commas,
+dots and apostrophes separate inside of them, without case and accents. A group of a key matches
+when each of its words has a word of its own in a group of the name, in any order, that
 
 * is the same, or
 * begins with it, or (with wildcards in the key) matches it as a pattern, or
@@ -30,10 +30,23 @@ _SOUNDS = {
 }
 
 
-def words(name: str) -> tuple[str, ...]:
-    """The words of a PN value, or of a pattern, in comparable form."""
-    found = (word for key in person_name_keys(name) for word in _WORD.findall(key))
-    return tuple(word for word in found if word.strip("*"))[:_MOST_WORDS]
+def resembles(key: str, name: str) -> bool:
+    """Whether a component group of the PN value `name` is alike to one of the key's."""
+    groups = person_name_keys(name)
+    return any(
+        alike(words(wanted), words(group)) for wanted in person_name_keys(key) for group in groups
+    )
+
+
+def resembles_search_text(wanted: str, names: str) -> bool:
+    """The same, for one group of a key and `names.search_text`, or a single comparable group."""
+    return any(alike(words(wanted), words(group)) for group in names.split("\\"))
+
+
+@lru_cache(maxsize=65536)
+def words(group: str) -> tuple[str, ...]:
+    """The words of one component group in comparable form; a pattern may be given as well."""
+    return tuple(word for word in _WORD.findall(group) if word.strip("*"))[:_MOST_WORDS]
 
 
 def alike(wanted: tuple[str, ...], found: tuple[str, ...]) -> bool:

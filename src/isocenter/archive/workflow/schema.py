@@ -4,7 +4,17 @@ Moments are seconds since the epoch. Data sets are kept whole, as DICOM JSON in 
 few attributes by which they are looked up.
 """
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
 
 metadata = MetaData()
 
@@ -73,11 +83,15 @@ commitment = Table(
     "commitment",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("transaction_uid", String, nullable=False),
     Column("requester_ae", String, nullable=False),
+    Column("provider_ae", String, nullable=False),  # by which of our titles we were called
+    Column("transaction_uid", String, nullable=False),
     Column("state", String, nullable=False),
-    Column("request", String, nullable=False),
-    Column("report", String),
+    Column("digest", LargeBinary, nullable=False),  # of what was asked, to know a repetition
+    Column("instances", Integer, nullable=False),
+    Column("failed", Integer),  # NULL until everything has been checked
+    Column("request", LargeBinary),  # the instances; NULL once the report has been taken
+    Column("failures", LargeBinary),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
 )
@@ -98,25 +112,37 @@ job = Table(
     Column("subject", Integer, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
-    Column("due_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),  # while it runs: when it counts as abandoned
     Column("expires_at", Float, nullable=False),
     Column("last_error", String),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
 )
 Index("job_by_due", job.c.state, job.c.due_at)
+Index("job_by_subject", job.c.kind, job.c.subject, unique=True)
 
-# Associations and sub-operations that failed, the newest only; no patient data.
+# What failed, the newest only; no patient data. The same cause again is the same row again.
 failure = Table(
     "failure",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("happened_at", Float, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("happened_at", Float, nullable=False),  # the last time
+    Column("occurrences", Integer, nullable=False),
+    Column("role", String, nullable=False),  # ours
     Column("peer", String, nullable=False),
-    Column("calling_ae", String, nullable=False),
-    Column("called_ae", String, nullable=False),
     Column("what", String, nullable=False),
     Column("diagnosis", String, nullable=False),
-    Column("negotiation", String),
+    Column("calling_ae", String, nullable=False),
+    Column("called_ae", String, nullable=False),
+    Column("negotiation", String),  # as JSON
 )
 Index("failure_by_moment", failure.c.happened_at)
+Index(
+    "failure_by_cause",
+    failure.c.peer,
+    failure.c.role,
+    failure.c.what,
+    failure.c.diagnosis,
+    unique=True,
+)

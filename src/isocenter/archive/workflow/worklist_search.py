@@ -21,6 +21,8 @@ class WorklistMatches:
     Raises InvalidQuery; iterating raises WorkflowUnavailable.
     """
 
+    stopped = ""  # no item is left out for want of time or memory
+
     def __init__(
         self, worklist: Worklist, identifier: Elements, hidden: frozenset[str] = frozenset()
     ) -> None:

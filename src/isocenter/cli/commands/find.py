@@ -15,13 +15,20 @@ from isocenter.cli.associate import associate
 from isocenter.cli.console import harmless, plural, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.options import association_options, not_yet
-from isocenter.cli.query_options import KEY_HELP, Question, question_options, tell_missing
+from isocenter.cli.query_options import (
+    KEY_HELP,
+    Question,
+    negotiation_options,
+    question_options,
+    tell_missing,
+)
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
     from isocenter.dimse.status import Status
     from isocenter.encoding.elements import Elements
     from isocenter.services.association import ClientAssociation, Destination
+    from isocenter.services.query_options import QueryOptions
 
 _PENDING_WARNING = 0xFF01  # PS3.4 C.4.1.1.4: some optional keys are neither matched nor returned
 
@@ -39,10 +46,7 @@ _PENDING_WARNING = 0xFF01  # PS3.4 C.4.1.1.4: some optional keys are neither mat
 @click.option("-W", "--worklist", "model", flag_value="WORKLIST", help="Modality Worklist model.")
 @not_yet("-U", "--ups", what="unified procedure steps come in a later version")
 @question_options
-@click.option("--relational", is_flag=True, help="Propose relational queries.")
-@click.option("--datetime", is_flag=True, help="Propose combined date and time matching.")
-@click.option("--fuzzy", is_flag=True, help="Propose fuzzy matching of person names.")
-@click.option("--timezone", is_flag=True, help="Propose adjustment to the query's time zone.")
+@negotiation_options()
 @click.option(
     "--cancel", type=click.IntRange(1), metavar="N", help="Send C-CANCEL after N matches."
 )
@@ -72,10 +76,7 @@ _PENDING_WARNING = 0xFF01  # PS3.4 C.4.1.1.4: some optional keys are neither mat
 def command(
     destination: Destination,
     question: Question,
-    relational: bool,
-    datetime: bool,
-    fuzzy: bool,
-    timezone: bool,
+    wanted: QueryOptions,
     cancel: int | None,
     repeat: int,
     as_json: bool,
@@ -87,14 +88,12 @@ def command(
     QUERY-FILE is a DICOM file, or one data set in the DICOM JSON Model, with keys to begin with.
     """
     from isocenter.services.query_identifier import query_identifier
-    from isocenter.services.query_options import QueryOptions
     from isocenter.services.query_retrieve_scu import find_context
 
     if as_json and (extract or folder):
         raise click.UsageError("-X and --json are two outputs; choose one.")
     model = question.model
     request = query_identifier(*question)
-    wanted = QueryOptions(relational, datetime, fuzzy, timezone)
     extended = wanted.query_proposals(model.find)
     with associate(destination, [find_context(model.find)], extended=extended) as association:
         tell_missing(association, destination, wanted, model.find)

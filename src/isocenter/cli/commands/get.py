@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from isocenter.services.association import Destination
+    from isocenter.services.query_options import QueryOptions
     from isocenter.services.received_files import FileReceiver
 
 
@@ -49,7 +50,7 @@ def command(
     destination: Destination,
     question: Question,
     uid_file: TextIO | None,
-    relational: bool,
+    wanted: QueryOptions,
     cancel: int | None,
     as_json: bool,
     folder: Path,
@@ -61,7 +62,6 @@ def command(
     QUERY-FILE is a DICOM file, or one data set in the DICOM JSON Model, with keys to begin with.
     """
     from isocenter.services.get_contexts import get_contexts, receiving
-    from isocenter.services.query_options import QueryOptions
     from isocenter.services.received_files import FileReceiver
 
     model_uid = question.model.get
@@ -77,7 +77,6 @@ def command(
         source_ae=destination.called_ae,
         receiving_ae=destination.calling_ae,
     )
-    wanted = QueryOptions(relational=relational)
     with associate(
         destination,
         contexts,

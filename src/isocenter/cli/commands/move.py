@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from isocenter.services.association import Destination
+    from isocenter.services.query_options import QueryOptions
 
 
 @click.command("move")
@@ -33,7 +34,7 @@ def command(
     destination: Destination,
     question: Question,
     uid_file: TextIO | None,
-    relational: bool,
+    wanted: QueryOptions,
     cancel: int | None,
     as_json: bool,
     move_destination: str | None,
@@ -42,13 +43,11 @@ def command(
 
     QUERY-FILE is a DICOM file, or one data set in the DICOM JSON Model, with keys to begin with.
     """
-    from isocenter.services.query_options import QueryOptions
     from isocenter.services.query_retrieve_scu import find_context
 
     model_uid = question.model.move
     requests = requests_for(question, uid_file)
     title = checked_ae_title(move_destination or destination.calling_ae)
-    wanted = QueryOptions(relational=relational)
     with associate(
         destination, [find_context(model_uid)], extended=wanted.retrieval_proposals(model_uid)
     ) as association:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from isocenter.cli import exit_codes
+from isocenter.cli.commitment import (
+    commitment_options,
+    delete_committed,
+    outcome_as_json,
+    outcome_exit_code,
+    request_commitment,
+    show_deleted,
+    show_outcome,
+)
 from isocenter.cli.console import harmless, megabytes, plural, progress, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
+from isocenter.cli.input_files import collect, take_paths
 from isocenter.cli.options import association_options, no_effect, not_yet
-from isocenter.cli.port_argument import take_port
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
@@ -21,18 +31,9 @@ if TYPE_CHECKING:
     from isocenter.services.storage_report import FileResult, SendReport
 
 
-def _paths(
-    context: click.Context, parameter: click.Parameter, given: tuple[str, ...]
-) -> tuple[str, ...]:
-    paths = take_port(context, parameter, given)
-    if not paths:
-        raise click.UsageError("Name at least one file or directory to send.", context)
-    return paths
-
-
 @click.command("store")
 @click.argument("peer", is_eager=True)
-@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=_paths)
+@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=take_paths)
 @click.option(
     "-j",
     "--associations",
@@ -41,6 +42,14 @@ def _paths(
     show_default=True,
     metavar="N",
     help="Send over N associations at the same time.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Have up to N objects under way on an association, where the peer allows it.",
 )
 @click.option(
     "--retries",
@@ -63,6 +72,15 @@ def _paths(
 )
 @click.option("--no-echo", is_flag=True, help="Send at once, without a C-ECHO first.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, every file in it.")
+@click.option(
+    "--commit",
+    is_flag=True,
+    help="Ask for storage commitment of what was accepted, and tell what came of it.",
+)
+@click.option(
+    "--delete", is_flag=True, help="With --commit: delete the files that the peer has committed to."
+)
+@commitment_options
 @no_effect("+sd", "--scan-directories", why="Directories are always scanned.")
 @no_effect("+r", "-r", "--recurse", why="Directories are always scanned at every depth.")
 @no_effect("-R", "--required", why="Only the presentation contexts that are needed are proposed.")
@@ -77,21 +95,29 @@ def command(
     destination: Destination,
     paths: tuple[str, ...],
     associations: int,
+    window: int,
     retries: int,
     repeat: int,
     no_recurse: bool,
     pattern: str | None,
     no_echo: bool,
     as_json: bool,
+    commit: bool,
+    delete: bool,
+    wait: float,
+    listen: int | None,
 ) -> int:
     """Send files and directories to a node (C-STORE).
 
     Each object is sent in the transfer syntax it is stored in. A C-ECHO goes first. Where more
-    than 128 presentation contexts are needed, several associations are made.
+    than 128 presentation contexts are needed, several associations are made. --wait and --listen
+    are for --commit.
     """
+    if delete and not commit:
+        raise click.UsageError("--delete needs --commit: only what is committed is deleted.")
     from isocenter.services.storage_scu import RetryPolicy, send_files
 
-    files, skipped = _collect(paths, not no_recurse, pattern)
+    files, skipped = collect(paths, not no_recurse, pattern)
     if not files:
         show_problems(skipped, "Skipped")
         raise CommandFailed(
@@ -110,35 +136,51 @@ def command(
 
         report = send_files(
             files,
-            destination,
+            replace(destination, window=window),
             associations=associations,
             repeat=repeat,
             retry=RetryPolicy(retries=retries),
             preflight=not no_echo,
             on_result=on_result,
         )
-    if as_json:
-        show_json(_as_json(report, destination, skipped))
-    else:
+    shown: dict[str, Any] = _as_json(report, destination, skipped)
+    if not as_json:
         _show(report, skipped)
-    return _exit_code(report, paths, skipped)
+    code = _exit_code(report, paths, skipped)
+    stored = [result.file for result in (*report.accepted, *report.warned)]
+    if commit and stored and not report.canceled:
+        committing, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+        shown |= committing
+        code = found if code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT) and found else code
+    if as_json:
+        show_json(shown)
+    return code
 
 
-def _collect(
-    paths: tuple[str, ...], recurse: bool, pattern: str | None
-) -> tuple[list[StorableFile], list[RefusedFile]]:
-    from isocenter.encoding.files import RefusedFile, collect_files
+def _commit(
+    destination: Destination,
+    stored: list[StorableFile],
+    wait: float,
+    listen: int | None,
+    delete: bool,
+    *,
+    quiet: bool,
+) -> tuple[dict[str, Any], int]:
+    """Ask for commitment of what was stored; what to tell about it, and the exit code."""
+    from isocenter.services.storage_commitment import Reference
 
-    files: list[StorableFile] = []
-    skipped: list[RefusedFile] = []
-    with progress("Looking for DICOM objects") as bar:
-        for found in collect_files(paths, recurse=recurse, pattern=pattern):
-            if isinstance(found, RefusedFile):
-                skipped.append(found)
-            else:
-                files.append(found)
-            bar.update(len(files) + len(skipped))
-    return files, skipped
+    references = [Reference(file.sop_class_uid, file.sop_instance_uid) for file in stored]
+    outcome = request_commitment(destination, references, wait=wait, listen=listen)
+    told: dict[str, Any] = {"commitment": outcome_as_json(outcome)}
+    code = outcome_exit_code(outcome)
+    if not quiet:
+        show_outcome(outcome)
+    if delete:
+        deleted, kept = delete_committed(stored, outcome)
+        told["deleted"] = [str(path) for path in deleted]
+        show_deleted(deleted, kept)
+        code = code or (exit_codes.UNWRITABLE_OUTPUT if kept else exit_codes.SUCCESS)
+    return told, code
 
 
 def _show(report: SendReport, skipped: list[RefusedFile]) -> None:

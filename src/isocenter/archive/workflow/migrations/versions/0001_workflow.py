@@ -77,8 +77,12 @@ def _create_commitments() -> None:
     op.create_table(
         "commitment",
         _id(),
-        *_texts("transaction_uid", "requester_ae", "state", "request"),
-        sa.Column("report", sa.String),
+        *_texts("requester_ae", "provider_ae", "transaction_uid", "state"),
+        sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("instances", sa.Integer, nullable=False),
+        sa.Column("failed", sa.Integer),
+        sa.Column("request", sa.LargeBinary),
+        sa.Column("failures", sa.LargeBinary),
         *_moments("created_at", "changed_at"),
     )
     transaction = ["requester_ae", "transaction_uid"]
@@ -99,14 +103,18 @@ def _create_jobs() -> None:
         *_moments("created_at", "changed_at"),
     )
     op.create_index("job_by_due", "job", ["state", "due_at"])
+    op.create_index("job_by_subject", "job", ["kind", "subject"], unique=True)
 
 
 def _create_failures() -> None:
     op.create_table(
         "failure",
         _id(),
-        *_moments("happened_at"),
-        *_texts("peer", "calling_ae", "called_ae", "what", "diagnosis"),
+        *_moments("first_at", "happened_at"),
+        sa.Column("occurrences", sa.Integer, nullable=False),
+        *_texts("role", "peer", "what", "diagnosis", "calling_ae", "called_ae"),
         sa.Column("negotiation", sa.String),
     )
     op.create_index("failure_by_moment", "failure", ["happened_at"])
+    cause = ["peer", "role", "what", "diagnosis"]
+    op.create_index("failure_by_cause", "failure", cause, unique=True)

@@ -1,0 +1,152 @@
+"""Whether the archive can vouch for instances: on stable storage, read back, digest equal.
+
+That is more than a look into the index. The pack and the folders that lead to it are forced to disk
+again, the pages that the kernel holds of it are dropped, and what then comes back from the disk is
+compared with what was received.
+"""
+
+import os
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.index import IndexUnavailable
+from isocenter.archive.index.entry import Location
+from isocenter.archive.index.schema import quarantine
+from isocenter.archive.layout import MARKERS
+from isocenter.archive.packs import sync_folder
+from isocenter.archive.records import dataset_digest, open_pack
+from isocenter.archive.tar import PackDamaged
+
+FLUSH_SECONDS = 10.0
+
+SopInstance = tuple[str, str]
+"""SOP class and SOP instance UID."""
+
+log = structlog.get_logger(__name__)
+
+
+# The failure reasons of PS3.3 C.14 that can be told here.
+PROCESSING_FAILURE = 0x0110
+NO_SUCH_OBJECT_INSTANCE = 0x0112
+CLASS_INSTANCE_CONFLICT = 0x0119
+
+
+class Unsafe(NamedTuple):
+    """Why the archive cannot vouch for an instance; `reason` is one of PS3.3 C.14."""
+
+    position: int
+    reason: int
+
+
+class _Found(NamedTuple):
+    position: int
+    location: Location
+
+
+class Safekeeping:
+    """Checks instances of one archive. Reads much: for a thread that nobody waits for."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def check(self, instances: Sequence[SopInstance], sender: str) -> list[Unsafe]:
+        """What cannot be vouched for, by position; `sender` is the AE title that wants to know.
+
+        An instance whose bytes differed when that sender sent them is stored and kept aside: what
+        the sender holds is not what is stored, so it is not vouched for.
+
+        Raises IndexUnavailable and, from the folders, OSError: then nothing is known.
+        """
+        found, unsafe = self._locate(instances)
+        aside = self._kept_aside([instances[one.position][1] for one in found], sender)
+        unsafe += [
+            Unsafe(one.position, PROCESSING_FAILURE)
+            for one in found
+            if instances[one.position][1] in aside
+        ]
+        found = [one for one in found if instances[one.position][1] not in aside]
+        found.sort(key=lambda one: (one.location.pack, one.location.offset))
+        for pack, records in groupby(found, key=lambda one: one.location.pack):
+            unsafe += self._check_pack(pack, list(records))
+        self._sync_markers()
+        return sorted(unsafe)
+
+    def _locate(self, instances: Sequence[SopInstance]) -> tuple[list[_Found], list[Unsafe]]:
+        index = self._archive.index
+        if index.backlog:
+            index.flush(FLUSH_SECONDS)
+        locations = [index.locate(uid) for _, uid in instances]
+        found: list[_Found] = []
+        unsafe: list[Unsafe] = []
+        for position, location in enumerate(locations):
+            if location is None:
+                unsafe.append(Unsafe(position, NO_SUCH_OBJECT_INSTANCE))
+            elif location.sop_class_uid != instances[position][0]:
+                unsafe.append(Unsafe(position, CLASS_INSTANCE_CONFLICT))
+            else:
+                found.append(_Found(position, location))
+        return found, unsafe
+
+    def _kept_aside(self, uids: Sequence[str], sender: str) -> frozenset[str]:
+        wanted = select(quarantine.c.sop_instance_uid).where(
+            quarantine.c.source_ae == sender, quarantine.c.sop_instance_uid.in_(uids)
+        )
+        try:
+            with self._archive.index.connect() as connection:
+                return frozenset(connection.execute(wanted).scalars())
+        except DBAPIError as error:
+            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
+
+    def _check_pack(self, pack: str, records: Sequence[_Found]) -> list[Unsafe]:
+        root = self._archive.packs.root
+        try:
+            fd = open_pack(root, pack)
+            try:
+                os.fsync(fd)
+                _sync_folders(root / pack, root.parent)
+                return [
+                    Unsafe(one.position, PROCESSING_FAILURE)
+                    for one in records
+                    if not _is_intact(fd, one.location)
+                ]
+            finally:
+                os.close(fd)
+        except OSError as error:
+            log.error("a pack cannot be vouched for", pack=pack, error=error.strerror)
+            return [Unsafe(one.position, PROCESSING_FAILURE) for one in records]
+
+    def _sync_markers(self) -> None:
+        """After a power cut, the marker of an open pack is what makes the next start read it."""
+        markers = self._archive.folder / MARKERS
+        for folder in (markers, *(path for path in markers.iterdir() if path.is_dir())):
+            sync_folder(folder)
+
+
+def _is_intact(fd: int, location: Location) -> bool:
+    """Whether the disk gives back what was received. Raises OSError where it gives nothing."""
+    # The kernel's pages may hold what an earlier, failed write never brought to the disk.
+    os.posix_fadvise(fd, location.offset, location.length, os.POSIX_FADV_DONTNEED)
+    try:
+        digest = dataset_digest(fd, location.offset, location.length, location.dataset_offset)
+    except PackDamaged:
+        digest = None
+    if digest != location.digest:
+        log.error(
+            "a stored data set is not what was received", pack=location.pack, offset=location.offset
+        )
+        return False
+    return True
+
+
+def _sync_folders(path: Path, top: Path) -> None:
+    folder = path.parent
+    while folder != top:
+        sync_folder(folder)
+        folder = folder.parent

@@ -1,0 +1,114 @@
+"""What the archive vouches for: what comes back from the disk as it was received."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from isocenter.archive.archive import Archive
+from isocenter.archive.safekeeping import Safekeeping
+from tests.archive.storing import (
+    CT_IMAGE_STORAGE,
+    announcement,
+    data_set,
+    send,
+    sop_instance_uid,
+    store,
+)
+
+PROCESSING_FAILURE, ABSENT, OTHER_CLASS = 0x0110, 0x0112, 0x0119
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    """Three studies of three instances in packs that are not sealed, and never were synced."""
+    with Archive(tmp_path / "archive", durability="os") as opened:
+        for number in range(1, 10):
+            store(opened, number, study=number % 3)
+        yield opened
+
+
+def asked(*numbers: int) -> list[tuple[str, str]]:
+    return [(CT_IMAGE_STORAGE, sop_instance_uid(number)) for number in numbers]
+
+
+def check(archive: Archive, instances: list[tuple[str, str]], sender: str = "SENDER"):
+    return [tuple(one) for one in Safekeeping(archive).check(instances, sender)]
+
+
+def spoil(archive: Archive, number: int) -> None:
+    """Turn over one byte of an instance, in its pack."""
+    archive.index.flush()
+    location = archive.index.locate(sop_instance_uid(number))
+    with (archive.packs.root / location.pack).open("r+b") as pack:
+        pack.seek(location.offset + location.length - 1)
+        (byte,) = pack.read(1)
+        pack.seek(-1, 1)
+        pack.write(bytes([byte ^ 1]))
+
+
+def test_what_is_stored_is_vouched_for_at_once(archive: Archive) -> None:
+    assert check(archive, asked(*range(1, 10))) == []
+
+
+def test_what_is_absent_or_of_another_class_is_not(archive: Archive) -> None:
+    instances = [*asked(1, 77), ("1.2.840.10008.5.1.4.1.1.4", sop_instance_uid(2))]
+    assert check(archive, instances) == [(1, ABSENT), (2, OTHER_CLASS)]
+
+
+def test_a_single_wrong_byte_is_found_and_harms_no_other(archive: Archive) -> None:
+    spoil(archive, 4)
+    assert check(archive, asked(1, 4, 7)) == [(1, PROCESSING_FAILURE)]
+
+
+def test_a_pack_that_is_gone_fails_its_own_instances(archive: Archive) -> None:
+    archive.index.flush()
+    location = archive.index.locate(sop_instance_uid(2))
+    (archive.packs.root / location.pack).unlink()
+    assert check(archive, asked(1, 2, 5)) == [(1, PROCESSING_FAILURE), (2, PROCESSING_FAILURE)]
+
+
+def test_a_pack_that_is_cut_short_fails_what_was_cut_off(archive: Archive) -> None:
+    archive.index.flush()
+    location = archive.index.locate(sop_instance_uid(9))  # the last of its pack
+    with (archive.packs.root / location.pack).open("r+b") as pack:
+        pack.truncate(location.offset + location.length - 10)
+    assert check(archive, asked(3, 6, 9)) == [(2, PROCESSING_FAILURE)]
+
+
+def test_packs_and_folders_are_forced_to_disk(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = __import__("os").fsync
+
+    def fsync(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").resolve())
+        real(fd)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    assert check(archive, asked(1)) == []
+    archive.index.flush()
+    location = archive.index.locate(sop_instance_uid(1))
+    pack = archive.packs.root / location.pack
+    assert {pack, pack.parent, archive.packs.root, archive.packs.markers} <= set(synced)
+
+
+def test_a_disk_that_does_not_take_a_pack_commits_nothing_of_it(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("isocenter.archive.safekeeping.os.fsync", refuse)
+    with monkeypatch.context():
+        unsafe = Safekeeping(archive)._check_pack  # the folders' own fsync is not the subject
+        found, _ = Safekeeping(archive)._locate(asked(1, 4))
+        assert {one.reason for one in unsafe(found[0].location.pack, found)} == {PROCESSING_FAILURE}
+
+
+def test_who_sent_other_bytes_is_not_promised_those_that_are_kept(archive: Archive) -> None:
+    other = data_set(1, study=1, pixels=2000)
+    send(archive, other, announcement(sop_instance_uid(1)))
+    assert check(archive, asked(1, 2), "SENDER") == [(0, PROCESSING_FAILURE)]
+    assert check(archive, asked(1, 2), "ANOTHER") == []
