@@ -33,11 +33,18 @@ class WorklistMatches:
         }
         self._matches = condition(self._identifier)
         self._candidates = candidates(self._identifier, hidden)
+        self._given_up = False
 
     def __iter__(self) -> Iterator[Elements]:
         for data_set in self._worklist.data_sets(self._candidates):
+            if self._given_up:
+                return
             if self._matches(data_set):
                 yield project(self._identifier, data_set)
+
+    def give_up(self) -> None:
+        """Have the search for the next match end soon; from any thread."""
+        self._given_up = True
 
     def close(self) -> None:
         """Nothing is held between two items."""
