@@ -26,6 +26,7 @@ _ROOT = Path(__file__).parent.parent
 _STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _FILLERS = 4
+_RETRIES = 400
 _SAMPLE = 2000
 
 _KEYS = {"uid": (0x0020, 0x000D), "patient": (0x0010, 0x0020), "accession": (0x0008, 0x0050)}
@@ -121,7 +122,12 @@ def _store(port: int, numbers: range) -> None:
     client = sender.Client(*where)
     for count, number in enumerate(numbers):
         uid, data_set = _instance(number)
-        if status := client.store_data_set(_SECONDARY_CAPTURE, uid, count, data_set):
+        for _ in range(_RETRIES):
+            status = client.store_data_set(_SECONDARY_CAPTURE, uid, count, data_set)
+            if status & 0xFF00 != 0xA700:
+                break
+            time.sleep(0.25)  # out of resources: too many studies at once
+        if status:
             raise ConnectionError(f"an instance was refused with status {status:04X}H")
     client.release()
 

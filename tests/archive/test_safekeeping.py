@@ -1,5 +1,7 @@
 """What the archive vouches for: what comes back from the disk as it was received."""
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,7 +82,7 @@ def test_packs_and_folders_are_forced_to_disk(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
-    real = __import__("os").fsync
+    real = os.fsync
 
     def fsync(fd: int) -> None:
         synced.append(Path(f"/proc/self/fd/{fd}").resolve())
@@ -97,14 +99,15 @@ def test_packs_and_folders_are_forced_to_disk(
 def test_a_disk_that_does_not_take_a_pack_commits_nothing_of_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: int) -> None:
-        raise OSError(5, "Input/output error")
+    real = os.fsync
 
-    monkeypatch.setattr("isocenter.archive.safekeeping.os.fsync", refuse)
-    with monkeypatch.context():
-        unsafe = Safekeeping(archive)._check_pack  # the folders' own fsync is not the subject
-        found, _ = Safekeeping(archive)._locate(asked(1, 4))
-        assert {one.reason for one in unsafe(found[0].location.pack, found)} == {PROCESSING_FAILURE}
+    def refuse_files(fd: int) -> None:
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(5, "Input/output error")
+        real(fd)
+
+    monkeypatch.setattr("os.fsync", refuse_files)
+    assert check(archive, asked(1, 4)) == [(0, PROCESSING_FAILURE), (1, PROCESSING_FAILURE)]
 
 
 def test_who_sent_other_bytes_is_not_promised_those_that_are_kept(archive: Archive) -> None:

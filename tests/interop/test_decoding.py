@@ -10,7 +10,7 @@ from pydicom.filereader import read_dataset
 from isocenter.encoding.part10 import locate_dataset
 from isocenter.encoding.transcoding import TARGETS, Conversion
 from tests.support import peers
-from tests.support.corpus import storable_files
+from tests.support.corpus import bundled, storable_files
 
 pytestmark = [
     pytest.mark.interop,
@@ -94,3 +94,35 @@ def test_a_sign_that_only_the_data_set_knows_is_restored():
     path = next(file.path for file in storable_files() if file.path.name in DISPUTED)
     pixels = converted(path, EXPLICIT).PixelData
     assert int.from_bytes(pixels[:2], "little", signed=True) == -2000  # as pydicom's own tests say
+
+
+# Whatever DCMTK can make of an image without loss
+
+SIGNED, COLOUR, ODD = "MR_small.dcm", "examples_rgb_color.dcm", "SC_rgb_small_odd.dcm"
+
+
+@pytest.mark.parametrize(
+    ("program", "options"),
+    [
+        *(("dcmcjpeg", ("+el", "+sv", str(predictor))) for predictor in range(1, 8)),
+        ("dcmcjpeg", ("+e1", "+fs", "4")),  # many fragments
+        ("dcmcjpls", ("+el",)),
+        ("dcmcjpls", ("+el", "+in")),
+        ("dcmcjpls", ("+el", "+il")),
+        ("dcmcjpls", ("+el", "+is")),
+        ("dcmcrle", ()),
+        ("dcmconv", ("+tb",)),
+        ("dcmconv", ("+td",)),
+        ("dcmconv", ("+ti",)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+@pytest.mark.parametrize("name", [SIGNED, COLOUR, ODD])
+def test_what_dcmtk_encodes_without_loss_comes_back(program, options, name: str, tmp_path: Path):
+    encoded = tmp_path / "encoded.dcm"
+    done = peers.dcmtk(program, *options, bundled(name), encoded)
+    assert done.returncode == 0, done.stdout
+    original, ours = dcmread(bundled(name)), converted(encoded, EXPLICIT)
+    assert ours.PixelData == original.PixelData
+    assert ours.PhotometricInterpretation == original.PhotometricInterpretation
+    assert ours.get("PlanarConfiguration") == original.get("PlanarConfiguration")

@@ -11,7 +11,8 @@ from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
-from isocenter.services.query_retrieve_scp import BATCH, FindOperation, FindProvider
+from isocenter.services.find_operation import BATCH, FindOperation
+from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.upperlayer.contexts import AcceptedContext
 
 LEVEL, UID = 0x00080052, 0x0020000D

@@ -156,19 +156,17 @@ class CommitmentDesk:
 
     # As the handler of jobs
 
-    async def run(self, job: Job) -> None:
+    async def run(self, job: Job) -> Callable[[], bool]:
         """Check a transaction's instances if that is still to be done, then deliver the report."""
         transaction = await self._on_thread(self._commitments.load, job.subject)
-        if transaction is None:
-            return
+        if transaction is None:  # it has been forgotten meanwhile, and its job with it
+            return lambda: False
         if transaction.state is not CommitmentState.CHECKED:
             transaction = await self._check(transaction)
         requester = Requester(transaction.number, transaction.requester_ae, transaction.provider_ae)
+        times_asked = await self._on_thread(self._commitments.times_asked, job.subject)
         await self._delivery.deliver(requester, _report(transaction))
-
-    def done(self, job: Job) -> bool:
-        """The requester has taken the report."""
-        return self._commitments.reported(job)
+        return partial(self._commitments.reported, job, times_asked)
 
     def given_up(self, job: Job, error: str) -> bool:
         """The report could not be delivered in time."""

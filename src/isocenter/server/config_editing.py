@@ -101,7 +101,7 @@ def _edit(
             change(document)
             after = tomlkit.dumps(document)
             faithful = _bare(tomllib.loads(after)) == _bare(expected(tomllib.loads(before)))
-        except (TOMLKitError, tomllib.TOMLDecodeError) as error:
+        except (TOMLKitError, ValueError, TypeError) as error:
             raise _by_hand(file) from error
         if not faithful:  # a spelling of [peers] that no tool can take apart safely
             raise _by_hand(file)

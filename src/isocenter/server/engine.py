@@ -17,7 +17,8 @@ from isocenter.archive.retrieve import Selection, StoredInstance, select_instanc
 from isocenter.encoding.elements import Elements
 from isocenter.server.transcoder import ConvertedDataSet, Transcoder
 from isocenter.services.extended_negotiation import Matching
-from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
+from isocenter.services.find_operation import InvalidIdentifier, Matches
+from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.storage_scp import Announcement, Incoming
 from isocenter.services.store_contexts import Instance
 

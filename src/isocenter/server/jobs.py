@@ -43,11 +43,12 @@ class JobHandler(Protocol):
 
     kind: str
 
-    async def run(self, job: Job) -> None:
-        """Do the job. Raises Parked, Hopeless, and any other error to have it tried again."""
+    async def run(self, job: Job) -> Callable[[], bool]:
+        """Do the job; return what notes durably, on a thread, that it is done.
 
-    def done(self, job: Job) -> bool:
-        """Note durably that the job is done; on a thread. False if the job was lost."""
+        That returns False if the job was lost. Raises Parked, Hopeless, and any other error to
+        have the job tried again.
+        """
 
     def given_up(self, job: Job, error: str) -> bool:
         """Note durably that the job is tried no more; on a thread. False if it was lost."""
@@ -118,17 +119,19 @@ class JobRunner:
         work = asyncio.get_running_loop().create_task(self._handler.run(job))
         try:
             await self._keep_lease(job, work)
-            error: BaseException | None = work.exception()
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.gather(work, return_exceptions=True)
             raise
         try:
-            await self._settle(job, error)
+            if (error := work.exception()) is None:
+                await self._on_thread(work.result())
+            else:
+                await self._settle(job, error)
         except IsocenterError as trouble:  # the lease will run out, and the job be taken up again
             log.error("could not note what became of a job", error=trouble)
 
-    async def _keep_lease(self, job: Job, work: asyncio.Task[None]) -> None:
+    async def _keep_lease(self, job: Job, work: asyncio.Task[Callable[[], bool]]) -> None:
         """Wait for the work; give it up when the job is no longer ours."""
         while not (await asyncio.wait([work], timeout=self._jobs.lease / RENEWALS))[0]:
             try:
@@ -141,10 +144,8 @@ class JobRunner:
         if work.cancelled():
             raise asyncio.CancelledError
 
-    async def _settle(self, job: Job, error: BaseException | None) -> None:
-        if error is None:
-            await self._on_thread(self._handler.done, job)
-            return
+    async def _settle(self, job: Job, error: BaseException) -> None:
+        """An attempt has failed."""
         reason = str(error) if isinstance(error, IsocenterError) else type(error).__name__
         if not isinstance(error, (IsocenterError, OSError)):
             log.error("a job failed on an error of ours", exc_info=error)

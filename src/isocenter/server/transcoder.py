@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -21,7 +22,12 @@ import structlog
 
 from isocenter.errors import IsocenterError
 from isocenter.server.config import TranscodingSection
-from isocenter.server.transcoding_worker import REQUEST, RESPONSE
+from isocenter.server.transcoding_worker import READY, REQUEST, RESPONSE
+
+WORKER = (sys.executable, "-m", "isocenter.server.transcoding_worker")
+
+START_SECONDS = 60.0
+"""How long a process may take until it is ready; that is not the time of a conversion."""
 
 log = structlog.get_logger(__name__)
 
@@ -49,9 +55,12 @@ class Transcoder:
     May be used from several threads at once; whoever finds all workers busy waits.
     """
 
-    def __init__(self, folder: Path, limits: TranscodingSection) -> None:
+    def __init__(
+        self, folder: Path, limits: TranscodingSection, worker: Sequence[str] = WORKER
+    ) -> None:
         self._folder = folder
         self._limits = limits
+        self._command = worker
         self._free = threading.Semaphore(limits.workers)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -111,7 +120,7 @@ class Transcoder:
                 raise ConversionFailed("The node stops")
             if self._idle:
                 return self._idle.pop()
-            worker = _Worker(self._limits.memory_limit)
+            worker = _Worker(self._command, self._limits.memory_limit)
             self._all.add(worker)
             return worker
 
@@ -129,10 +138,10 @@ class Transcoder:
 class _Worker:
     """One converting process and our end of its socket."""
 
-    def __init__(self, memory_limit: int) -> None:
+    def __init__(self, command: Sequence[str], memory_limit: int) -> None:
+        self._ready = False
         self._socket, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "isocenter.server.transcoding_worker"]
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), str(memory_limit)],
                 pass_fds=(theirs.fileno(),),
@@ -150,6 +159,7 @@ class _Worker:
         Raises ConversionFailed when the process is lost over it.
         """
         try:
+            self._await_start()
             self._socket.settimeout(seconds)
             socket.send_fds(self._socket, [request], [source, target])
             answer = self._socket.recv(RESPONSE.size, socket.MSG_WAITALL)
@@ -161,6 +171,11 @@ class _Worker:
             raise ConversionFailed("The converting process died")
         done, length, why = RESPONSE.unpack(answer)
         return done, length, why.rstrip(b"\0").decode("utf-8", "replace")
+
+    def _await_start(self) -> None:
+        if not self._ready:
+            self._socket.settimeout(START_SECONDS)
+            self._ready = self._socket.recv(len(READY)) == READY
 
     def kill(self) -> None:
         """End the process, whatever it does."""

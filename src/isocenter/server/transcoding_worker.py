@@ -16,6 +16,7 @@ from collections.abc import Callable
 from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from struct import Struct
 
+from isocenter.encoding.errors import TruncatedDataSet
 from isocenter.encoding.transcoding import Conversion
 from isocenter.errors import IsocenterError
 
@@ -25,13 +26,16 @@ REQUEST = Struct("!QQQ64s64s")
 RESPONSE = Struct("!?Q240s")
 """Whether it was converted, the length of the result, else why not."""
 
+READY = b"+"
+"""Comes before the first response."""
+
 NICENESS = 10
 _LEAST_WRITE = 1 << 20
 
-Convert = Callable[[memoryview, str, str, int], "Conversion"]
+Convert = Callable[[memoryview, str, str, int], Conversion]
 
 
-def main() -> None:
+def main(convert: Convert = Conversion) -> None:
     """Serve the socket whose descriptor is the first argument; the second is a limit in bytes."""
     descriptor, memory_limit = map(int, sys.argv[1:3])
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C is not meant for us
@@ -41,11 +45,11 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (memory_limit, memory_limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=descriptor) as connection:
-        serve(connection)
+        connection.sendall(READY)
+        _serve(connection, convert)
 
 
-def serve(connection: socket.socket, convert: Convert = Conversion) -> None:
-    """Answer requests until the other side is gone."""
+def _serve(connection: socket.socket, convert: Convert) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, REQUEST.size, 2)
         if len(message) < REQUEST.size or len(descriptors) < 2:
@@ -69,6 +73,8 @@ def serve(connection: socket.socket, convert: Convert = Conversion) -> None:
 def _run(convert: Convert, message: bytes, source: int, target: int) -> int:
     offset, length, maximum, source_uid, target_uid = REQUEST.unpack(message)
     before = offset % ALLOCATIONGRANULARITY
+    if os.fstat(source).st_size < offset + length:
+        raise TruncatedDataSet("The file ends inside the data set")
     pages = mmap(source, before + length, access=ACCESS_READ, offset=offset - before)
     data_set = memoryview(pages)[before:]
     conversion = convert(data_set, _text(source_uid), _text(target_uid), maximum)

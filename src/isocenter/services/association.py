@@ -31,6 +31,7 @@ from isocenter.upperlayer.sending import Buffers
 from isocenter.upperlayer.user_information import (
     ExtendedNegotiation,
     RoleSelection,
+    UserIdentity,
     UserInformation,
 )
 
@@ -60,7 +61,7 @@ class Destination:
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
     `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
     how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
-    negotiated.
+    negotiated. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is: plain.
     """
 
     host: str
@@ -74,6 +75,7 @@ class Destination:
     ssl_context: ssl.SSLContext | None = None
     transfer_syntaxes: tuple[str, ...] = ()
     window: int = 1
+    user_identity: UserIdentity | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -111,6 +113,7 @@ class Destination:
                     RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
                 ),
                 extended_negotiations=tuple(extended),
+                user_identity=self.user_identity,
             ),
         )
         transport = BlockingAssociation.connect(

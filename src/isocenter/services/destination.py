@@ -84,10 +84,8 @@ class Destinations:
         are those we propose to take (PS3.7 D.3.3.4). Raises UpperLayerError.
         """
         if address.tls:
-            raise ConnectFailed(
-                f"{address.ae_title} is configured with TLS, which this version cannot do yet; it "
-                "is not called without."
-            )
+            # Short enough for an error comment; never is such a peer called in the clear.
+            raise ConnectFailed(f"{address.ae_title} needs TLS, which this version cannot do yet")
         kinds = preferred_first(kinds, address.transfer_syntaxes, lambda kind: kind[1])
         request = self._request(address, kinds, roles)
         users: list[DestinationAssociation] = []

@@ -161,12 +161,18 @@ class ProvidedAssociation:
                 self.log.warning(
                     "aborted the association", why=event.diagnosis, reason=event.reason
                 )
-            self.failed("association aborted", diagnose_abort(event, busy=self.busy))
+            self._note_end("association aborted", diagnose_abort(event, busy=self.busy))
             self._end()
         elif isinstance(event, ConnectionLost):
             self.log.info("the peer closed the connection without releasing the association")
-            self.failed("connection lost", "the peer closed it without releasing the association")
+            self._note_end("connection lost", "the peer closed it without a release")
             self._end()
+
+    def _note_end(self, what: str, diagnosis: str) -> None:
+        """An end that is no release; behind a refusal of all contexts it is no failure more."""
+        core = self.connection.core
+        if core.response is None or core.accepted_contexts:
+            self.failed(what if core.request else "connection", diagnosis)
 
     def closed(self) -> None:
         """The transport is gone."""

@@ -7,7 +7,8 @@ from typing import Protocol
 
 from isocenter.encoding.elements import Elements
 from isocenter.services.extended_negotiation import Matching
-from isocenter.services.query_retrieve_scp import FindService, Matches
+from isocenter.services.find_operation import Matches
+from isocenter.services.find_scp import FindService
 
 
 class WorklistEngine(Protocol):

@@ -74,10 +74,10 @@ def _diagnose_refusal(result: int, contexts: list[ProposedContext]) -> str:
         )
     names = _names([context.abstract_syntax for context in contexts])
     if result == ContextAnswer.ABSTRACT_SYNTAX_NOT_SUPPORTED:
-        return f"{names} is not provided"
+        return f"not provided: {names}"
     if result == ContextAnswer.USER_REJECTION:
-        return f"{names} is not allowed to the calling AE title"
-    return f"{names} was refused without a reason"
+        return f"not allowed to the calling AE title: {names}"
+    return f"refused without a reason: {names}"
 
 
 def _names(uids: list[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from isocenter.archive.index import Index
-from isocenter.archive.query import HeaderReader
+from isocenter.archive.query import HeaderReader, InvalidQuery
 from isocenter.archive.query.headers import FIRST_PIECE, LONGEST_HEADER, Place
 from isocenter.dictionary.transfer_syntaxes import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -139,6 +139,19 @@ def test_no_more_headers_are_read_than_allowed(archive: Index, root: Path) -> No
     enough = ask(archive, root, "IMAGE", {SOP_UID: "", THICKNESS: ""}, header_limit=6)
     assert len(list(enough)) == 6
     assert enough.matches.stopped == ""
+
+
+def test_a_search_that_is_given_up_ends(archive: Index, root: Path) -> None:
+    matches = ask(archive, root, "IMAGE", {SOP_UID: "", THICKNESS: ""})
+    next(matches)
+    matches.matches.give_up()
+    assert list(matches) == []
+
+
+def test_endless_patterns_on_headers_are_refused(archive: Index, root: Path) -> None:
+    item = identifier({STEP_ID: "*a" * 600})
+    with pytest.raises(InvalidQuery, match="2048 bytes of patterns"):
+        ask(archive, root, "IMAGE", {REQUESTS: [item], ADDRESS: "?" * 900})
 
 
 def test_queries_by_columns_alone_read_no_header(archive: Index, root: Path) -> None:

@@ -1,7 +1,6 @@
 """What extended negotiation changes about a query of the index (PS3.4 C.5.1.1)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +120,13 @@ def test_names_may_be_fuzzy(archive: Index, keyword: str, name: str, found: str)
     assert studies(archive, FUZZY, **{keyword: name}) == found
 
 
+def test_more_fuzzy_names_than_can_be_compared_are_refused(archive: Index) -> None:
+    names = "\\".join(f"NOBODY{number}" for number in range(8))
+    assert studies(archive, FUZZY, PatientName=names) == ""
+    with pytest.raises(InvalidQuery, match="too many names"):
+        studies(archive, FUZZY, PatientName=names + "\\Smith")
+
+
 def in_zone(index: Index, zone: str, **keys: str) -> list[tuple[str, ...]]:
     asked = {"StudyDate": "", "StudyTime": "", **keys}
     tags: dict[int, Any] = {UID: "", ZONE: zone, **{tag(k): text for k, text in asked.items()}}
@@ -168,5 +174,5 @@ def test_patient_study_only_has_two_levels(archive: Index) -> None:
             find_texts(archive, "PATIENT_STUDY", level, {})
 
 
-def test_classes_of_a_study_are_matched(archive: Index, tmp_path: Path) -> None:
+def test_classes_of_a_study_are_matched(archive: Index) -> None:
     assert studies(archive, EMPTY, SOPClassesInStudy=f'""\\{CT}') == "1 2 3 4"

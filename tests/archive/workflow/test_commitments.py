@@ -84,7 +84,7 @@ def test_another_request_under_the_same_uid_is_a_conflict(commitments: Commitmen
 def test_open_transactions_are_bounded(commitments: Commitments) -> None:
     first = register(commitments, limit=8)
     assert register(commitments, uid="1.2.10", limit=8).outcome is Registered.TOO_MANY
-    commitments.reported(first.job)
+    commitments.reported(first.job, 1)
     assert register(commitments, uid="1.2.10", limit=8).outcome is Registered.NEW
 
 
@@ -101,7 +101,7 @@ def test_failures_are_kept_by_position(commitments: Commitments) -> None:
 def test_a_taken_report_ends_the_transaction(commitments: Commitments) -> None:
     made = register(commitments)
     commitments.checked(made.number, {})
-    assert commitments.reported(made.job)
+    assert commitments.reported(made.job, 1)
     assert commitments.load(made.number) is None
     (listed,) = commitments.list()
     assert (listed.state, listed.failed, listed.due_at) == (CommitmentState.REPORTED, 0, None)
@@ -111,11 +111,25 @@ def test_a_taken_report_ends_the_transaction(commitments: Commitments) -> None:
 def test_after_its_report_a_transaction_may_be_asked_for_anew(commitments: Commitments) -> None:
     made = register(commitments)
     commitments.checked(made.number, {})
-    commitments.reported(made.job)
+    commitments.reported(made.job, 1)
     again = register(commitments)
     assert again.outcome is Registered.NEW
     assert commitments.load(again.number).state is CommitmentState.ACCEPTED
     assert register(commitments, INSTANCES[1:]).outcome is Registered.CONFLICT
+
+
+def test_who_asks_again_while_the_report_is_under_way_gets_another(
+    commitments: Commitments,
+) -> None:
+    made = register(commitments)
+    commitments.checked(made.number, {})
+    times_asked = commitments.times_asked(made.number)
+    register(commitments)
+    assert commitments.reported(made.job, times_asked)
+    (again,) = commitments.jobs.claim("commitment", 5)
+    assert commitments.load(made.number).state is CommitmentState.CHECKED
+    assert commitments.reported(again, commitments.times_asked(made.number))
+    assert commitments.list()[0].state is CommitmentState.REPORTED
 
 
 def test_who_lost_the_job_cannot_end_the_transaction(
@@ -124,10 +138,10 @@ def test_who_lost_the_job_cannot_end_the_transaction(
     made = register(commitments)
     clock.now += 61
     (taken_up,) = commitments.jobs.claim("commitment", 1)
-    assert not commitments.reported(made.job)
+    assert not commitments.reported(made.job, 1)
     assert not commitments.given_up(made.job, "too late")
     assert commitments.list()[0].state is CommitmentState.ACCEPTED
-    assert commitments.reported(taken_up)
+    assert commitments.reported(taken_up, 1)
 
 
 def test_a_report_given_up_can_be_revived_and_is_checked_again(commitments: Commitments) -> None:
@@ -160,12 +174,12 @@ def test_old_transactions_are_forgotten_but_none_that_is_open(
     commitments: Commitments, clock: Clock
 ) -> None:
     ended = register(commitments, uid="1.1")
-    commitments.reported(ended.job)
+    commitments.reported(ended.job, 1)
     given_up = register(commitments, uid="1.2")
     commitments.given_up(given_up.job, "")
     register(commitments, uid="1.3")
     clock.now += 100
     fresh = register(commitments, uid="1.4")
-    commitments.reported(fresh.job)
+    commitments.reported(fresh.job, 1)
     assert commitments.forget_before(clock.now - 50) == 2
     assert {one.transaction_uid for one in commitments.list()} == {"1.3", "1.4"}

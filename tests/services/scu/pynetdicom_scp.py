@@ -28,6 +28,7 @@ def scp(
     on_find: Handler | None = None,
     on_echo: Handler | None = None,
     on_data: Handler | None = None,
+    on_action: Handler | None = None,
     configure: Callable[[AE], object] | None = None,
     handlers: Sequence[tuple[Any, Handler]] = (),
 ) -> Iterator[Destination]:
@@ -49,6 +50,7 @@ def scp(
                 (evt.EVT_C_FIND, on_find),
                 (evt.EVT_C_ECHO, on_echo),
                 (evt.EVT_DATA_RECV, on_data),
+                (evt.EVT_N_ACTION, on_action),
             )
             if handler is not None
         ),

@@ -119,6 +119,7 @@ class Commitments:
             if known is not None and known.digest != digest:
                 return Registration(Registered.CONFLICT)
             if known is not None and known.state in _OPEN:
+                self._update(connection, known.id, times_asked=commitment.c.times_asked + 1)
                 self.jobs.revive(connection, JOB_KIND, known.id, seconds=seconds)
                 return Registration(Registered.REPEATED, known.id)
             if _open_instances(connection) + len(instances) > limit:
@@ -131,6 +132,7 @@ class Commitments:
                 "transaction_uid": transaction_uid,
                 "state": CommitmentState.ACCEPTED.value,
                 "digest": digest,
+                "times_asked": 1,
                 "instances": len(instances),
                 "request": _compressed(" ".join(one) for one in instances),
                 "created_at": self.jobs.clock(),
@@ -172,9 +174,22 @@ class Commitments:
             failures=_compressed(f"{position} {reason}" for position, reason in failures.items()),
         )
 
-    def reported(self, claimed: Job) -> bool:
-        """The requester has taken the report; False if the job was lost meanwhile."""
+    def times_asked(self, number: int) -> int:
+        """How often a transaction was asked for: who asks again later wants another report."""
+        asked = select(commitment.c.times_asked).where(commitment.c.id == number)
+        with self._workflow.reading() as connection:
+            return connection.execute(asked).scalar() or 0
+
+    def reported(self, claimed: Job, times_asked: int) -> bool:
+        """The requester has taken the report; False if the job was lost meanwhile.
+
+        `times_asked` is from before the report was sent: if it was asked for again since then, the
+        job is due once more.
+        """
         with self._workflow.writing() as connection:
+            asked = select(commitment.c.times_asked).where(commitment.c.id == claimed.subject)
+            if (connection.execute(asked).scalar() or 0) > times_asked:
+                return self.jobs.hand_back(connection, claimed)
             if not self.jobs.finish(connection, claimed):
                 return False
             self._update(

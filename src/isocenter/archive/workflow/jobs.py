@@ -129,7 +129,12 @@ class Jobs:
 
     def put_back(self, claimed: Job) -> bool:
         """Give a job back undone, for the next process to take up at once."""
-        return self._change(claimed, JobState.WAITING, self.clock())
+        with self._workflow.writing() as connection:
+            return self.hand_back(connection, claimed)
+
+    def hand_back(self, connection: Connection, claimed: Job) -> bool:
+        """Like `put_back`, in the caller's transaction."""
+        return self._update(connection, claimed, JobState.WAITING, self.clock(), None)
 
     def retry_at(self, claimed: Job, due_at: float, error: str) -> bool:
         """Have a job tried again, at its expiry the last time; False if it was lost."""

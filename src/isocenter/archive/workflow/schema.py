@@ -88,6 +88,7 @@ commitment = Table(
     Column("transaction_uid", String, nullable=False),
     Column("state", String, nullable=False),
     Column("digest", LargeBinary, nullable=False),  # of what was asked, to know a repetition
+    Column("times_asked", Integer, nullable=False),
     Column("instances", Integer, nullable=False),
     Column("failed", Integer),  # NULL until everything has been checked
     Column("request", LargeBinary),  # the instances; NULL once the report has been taken

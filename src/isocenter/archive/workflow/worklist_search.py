@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from isocenter.archive.query.data_sets import condition, project
 from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_filter import candidates
-from isocenter.encoding.elements import Elements
+from isocenter.encoding.elements import Elements, RawElement
 
+_PREGNANCY_STATUS = 0x001021C0
+_ZERO = b"\0\0"
 _UNMATCHABLE = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 
 
@@ -29,7 +31,9 @@ class WorklistMatches:
         self.unsupported = _unsupported(identifier)
         self._worklist = worklist
         self._identifier = {
-            tag: element for tag, element in identifier.items() if tag not in self.unsupported
+            tag: _as_meant(tag, element)
+            for tag, element in identifier.items()
+            if tag not in self.unsupported
         }
         self._matches = condition(self._identifier)
         self._candidates = candidates(self._identifier, hidden)
@@ -48,6 +52,16 @@ class WorklistMatches:
 
     def close(self) -> None:
         """Nothing is held between two items."""
+
+
+def _as_meant(tag: int, element: RawElement) -> RawElement:
+    """A key as its sender meant it: a Pregnancy Status of 0 does not exist (PS3.3 C.2.3).
+
+    Who encodes an empty number as 0, as dcmjs-dimse does, asks for it and matches nothing.
+    """
+    if tag == _PREGNANCY_STATUS and element.value == _ZERO:
+        return RawElement(element.vr, b"")
+    return element
 
 
 def _unsupported(identifier: Elements) -> frozenset[int]:

@@ -79,6 +79,7 @@ def _create_commitments() -> None:
         _id(),
         *_texts("requester_ae", "provider_ae", "transaction_uid", "state"),
         sa.Column("digest", sa.LargeBinary, nullable=False),
+        sa.Column("times_asked", sa.Integer, nullable=False),
         sa.Column("instances", sa.Integer, nullable=False),
         sa.Column("failed", sa.Integer),
         sa.Column("request", sa.LargeBinary),
