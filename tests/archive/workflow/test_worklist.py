@@ -85,6 +85,7 @@ def test_a_data_set_with_several_steps_becomes_several_items(worklist: Worklist)
         ({"ScheduledProcedureStepStartDate": ""}, "Start Date"),
         ({"ScheduledProcedureStepStartDate": "20241332"}, "no date"),
         ({"ScheduledProcedureStepStartTime": "2561"}, "no time"),
+        ({"PatientBirthDate": "31 January"}, "no date"),
         ({"ScheduledProcedureStepStatus": "LOST"}, "none of"),
         ({"StudyInstanceUID": "1..2"}, "no valid UID"),
         ({"PatientComments": "x" * LARGEST_ITEM}, "KiB"),
