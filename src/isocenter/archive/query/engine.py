@@ -31,6 +31,13 @@ class Queryable(Protocol):
         """Return a connection for one query."""
 
 
+class _Progress:
+    """What a search and whoever takes its answers tell each other."""
+
+    stopped = ""
+    given_up = False
+
+
 class Matches(Iterator[Elements]):
     """The answers to a query, read from the database as they are taken.
 
@@ -39,20 +46,28 @@ class Matches(Iterator[Elements]):
     from shrinking. May be used from several threads, one at a time.
     """
 
-    def __init__(self, unsupported: frozenset[int]) -> None:
+    def __init__(
+        self,
+        answers: Generator[Elements, None, None],
+        unsupported: frozenset[int],
+        progress: _Progress,
+    ) -> None:
         self.unsupported = unsupported
         """Keys that were neither matched nor will be returned (PS3.4 C.4.1.1.4, status FF01)."""
-        self.stopped = ""
+        self._answers = answers
+        self._progress = progress
+
+    @property
+    def stopped(self) -> str:
         """Why the answers ended before all were found, as a clause; empty where they did not."""
-        self.given_up = False
-        self._answers: Generator[Elements, None, None] = _none()
+        return self._progress.stopped
 
     def __next__(self) -> Elements:
         return next(self._answers)
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread, at any time."""
-        self.given_up = True
+        self._progress.given_up = True
 
     def close(self) -> None:
         """Stop here."""
@@ -94,18 +109,16 @@ def find(
     question = Question(
         at, keys.returned + from_index, keys.criteria, keys.intervals, bool(keys.header)
     )
-    matches = Matches(keys.unsupported)
+    progress = _Progress()
     answers = _indexed(index, question)
     if keys.header and headers is not None:
-        answers = _with_headers(matches, index, question, keys, headers, header_limit)
+        answers = _with_headers(progress, index, question, keys, headers, header_limit)
     if keys.checked or keys.zone is not None:
-        answers = _checked(answers, keys, data_sets.condition(keys.checked, rules))
-    matches._answers = answers if limit is None else _limited(answers, limit)
-    return matches
-
-
-def _none() -> Generator[Elements, None, None]:
-    yield from ()
+        holds = data_sets.condition(keys.checked, rules)
+        answers = _checked(answers, keys, rules, holds)
+    if limit is not None:
+        answers = _limited(answers, limit)
+    return Matches(answers, keys.unsupported, progress)
 
 
 def _limited(
@@ -118,7 +131,10 @@ def _limited(
 
 
 def _checked(
-    answers: Generator[Elements, None, None], keys: Keys, holds: data_sets.Condition
+    answers: Generator[Elements, None, None],
+    keys: Keys,
+    rules: Rules,
+    holds: data_sets.Condition,
 ) -> Generator[Elements, None, None]:
     """Those answers that meet what the index could not decide, with what was asked for."""
     try:
@@ -126,7 +142,7 @@ def _checked(
             answer = elements if keys.zone is None else adjusted(elements, keys.zone)
             if holds(answer):
                 asked = {tag: answer[tag] for tag in keys.returned}
-                yield asked | data_sets.project(keys.header, answer)
+                yield asked | data_sets.project(keys.header, answer, rules)
     finally:
         answers.close()
 
@@ -143,7 +159,7 @@ def _indexed(index: Queryable, question: Question) -> Generator[Elements, None, 
 
 
 def _with_headers(
-    matches: Matches,
+    progress: _Progress,
     index: Queryable,
     question: Question,
     keys: Keys,
@@ -159,10 +175,10 @@ def _with_headers(
             for rows in _batches(result):
                 places = locate_data_sets(connection, [row[-1] for row in rows])
                 for row in rows:
-                    if matches.given_up:
+                    if progress.given_up:
                         return
                     if read == limit:
-                        matches.stopped = f"after reading {read} stored headers"
+                        progress.stopped = f"after reading {read} stored headers"
                         return
                     read += 1
                     place = places.get(row[-1])
