@@ -1,10 +1,11 @@
 """From an identifier to matches."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from isocenter.archive.index.errors import IndexUnavailable
@@ -14,7 +15,7 @@ from isocenter.archive.query.criteria import STANDARD, Rules
 from isocenter.archive.query.headers import HeaderReader, locate_data_sets
 from isocenter.archive.query.keys import Keys, sort_keys
 from isocenter.archive.query.model import Model, check_hierarchy, query_level
-from isocenter.archive.query.statements import Question, execute
+from isocenter.archive.query.statements import Question, Rows, execute
 from isocenter.archive.query.timezones import adjusted
 from isocenter.encoding.elements import Elements, RawElement
 
@@ -149,13 +150,10 @@ def _checked(
 
 def _indexed(index: Queryable, question: Question) -> Generator[Elements, None, None]:
     to_elements = _row_reader(question.returned)
-    try:
-        with index.connect() as connection, execute(connection, question) as result:
-            for rows in _batches(result):
-                for row in rows:
-                    yield to_elements(row)
-    except DBAPIError as error:
-        raise _unavailable(error) from error
+    with _reading(index) as connection, closing(execute(connection, question)) as result:
+        for rows in _batches(result):
+            for row in rows:
+                yield to_elements(row)
 
 
 def _with_headers(
@@ -170,44 +168,52 @@ def _with_headers(
     to_elements = _row_reader(question.returned)
     wanted = frozenset(keys.header) | {tag for tag in keys.extra if tag not in COLUMNS}
     read = 0
-    try:
-        with index.connect() as connection, execute(connection, question) as result:
-            for rows in _batches(result):
-                places = locate_data_sets(connection, [row[-1] for row in rows])
-                for row in rows:
-                    if progress.given_up:
-                        return
-                    if read == limit:
-                        progress.stopped = f"after reading {read} stored headers"
-                        return
-                    read += 1
-                    place = places.get(row[-1])
-                    found = {} if place is None else headers.read(place, wanted)
-                    yield to_elements(row) | found
-    except DBAPIError as error:
-        raise _unavailable(error) from error
-    finally:
-        headers.close()
+    with (
+        closing(headers),
+        _reading(index) as connection,
+        closing(execute(connection, question)) as result,
+    ):
+        for rows in _batches(result):
+            places = locate_data_sets(connection, [row[-1] for row in rows])
+            for row in rows:
+                if progress.given_up:
+                    return
+                if read == limit:
+                    progress.stopped = f"after reading {read} stored headers"
+                    return
+                read += 1
+                place = places.get(row[-1])
+                found = {} if place is None else headers.read(place, wanted)
+                yield to_elements(row) | found
 
 
-def _batches(result: CursorResult[Any]) -> Iterator[Sequence[Row[Any]]]:
+@contextmanager
+def _reading(index: Queryable) -> Iterator[Connection]:
+    """A connection; that it cannot be read from is IndexUnavailable, without the query's values."""
+    with index.connect() as connection:
+        driver: Any = connection.dialect.loaded_dbapi
+        try:
+            yield connection
+        except DBAPIError as error:
+            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
+        except driver.Error as error:
+            raise IndexUnavailable(f"The index could not be read: {error}.") from error
+
+
+def _batches(result: Rows) -> Iterator[Sequence[Sequence[Any]]]:
     size = _FIRST_ROWS
     while rows := result.fetchmany(size):
         yield rows
         size = min(2 * size, _MOST_ROWS)
 
 
-def _row_reader(returned: tuple[int, ...]) -> Callable[[Row[Any]], Elements]:
+def _row_reader(returned: tuple[int, ...]) -> Callable[[Sequence[Any]], Elements]:
     columns = [(tag, COLUMNS[tag].vr, COLUMNS[tag].to_bytes) for tag in returned]
 
-    def to_elements(row: Row[Any]) -> Elements:
+    def to_elements(row: Sequence[Any]) -> Elements:
         return {
             tag: RawElement(vr, _NOTHING if value is None else to_bytes(value))
             for (tag, vr, to_bytes), value in zip(columns, row, strict=False)
         }
 
     return to_elements
-
-
-def _unavailable(error: DBAPIError) -> IndexUnavailable:
-    return IndexUnavailable(f"The index could not be read: {error.orig}.")
