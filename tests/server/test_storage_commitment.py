@@ -456,10 +456,10 @@ def test_with_two_workers_each_report_goes_back_on_its_own_association(
             assert list(report.committed) == [ALL[number % 6]]
 
 
+@pytest.mark.slow  # until the lease of the dead worker has ended
 def test_a_killed_worker_leaves_its_transactions_to_the_other(
-    start: Callable[..., Node], free_port: int, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Node], free_port: int
 ):
-    monkeypatch.setenv("ISOCENTER_COMMITMENT__FIRST_RETRY", "0.05")
     node = start(free_port, more=TWO_WORKERS)
     wait_until_all_serve(node, 2)
     with Requester.calling(node.port) as peer:

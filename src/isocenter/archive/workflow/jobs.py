@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.schema import job
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 20.0
 MAXIMUM_ERROR = 300
 """Characters kept of why an attempt failed."""
 
