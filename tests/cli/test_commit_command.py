@@ -170,6 +170,17 @@ def test_store_deletes_nothing_without_a_commitment(
     assert all(path.exists() for path in files)
 
 
+def test_store_tells_what_it_stored_although_commitment_is_refused(
+    run: Run, archive: Archive, peer: str, files: list[Path]
+) -> None:
+    archive.refusal = 0x0213
+    done = run("store", peer, "files", "--commit", "--json")
+    assert done.exit_code == 62
+    told = json.loads(done.stdout)
+    assert told["accepted"] == 4
+    assert "0213H" in told["commitment"]["error"]
+
+
 def test_store_does_not_delete_two_files_with_one_uid(
     run: Run, archive: Archive, peer: str, files: list[Path]
 ) -> None:

@@ -370,6 +370,16 @@ def test_the_requesters_next_association_brings_the_report(start: Callable[..., 
     eventually(lambda: state(node) == "reported")
 
 
+def test_all_old_reports_go_out_on_the_next_association(start: Callable[..., Node]):
+    node = start(delivery='["next"]')
+    uids = {f"1.2.9.{number}" for number in range(40)}
+    with Requester.calling(node.port) as peer:
+        assert [peer.ask(uid=uid) for uid in uids] == [0] * 40
+    eventually(lambda: {one.state.value for one in listed(node)} == {"checked"})
+    with Requester.calling(node.port) as peer:
+        assert {peer.report().transaction_uid for _ in uids} == uids
+
+
 def test_a_requester_that_refuses_the_report_gets_it_again(start: Callable[..., Node]):
     node = start(delivery='["same"]')
     with Requester.calling(node.port) as peer:

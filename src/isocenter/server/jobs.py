@@ -68,11 +68,12 @@ class JobRunner:
         self._running: dict[asyncio.Task[None], Job] = {}
         self._looking = asyncio.get_running_loop().create_task(self._look_for_work())
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job) -> asyncio.Task[None]:
         """Work on a job that this process has claimed already."""
         task = asyncio.get_running_loop().create_task(self._run(job))
         self._running[task] = job
         task.add_done_callback(self._ended)
+        return task
 
     def wake(self) -> None:
         """Look for work now."""
