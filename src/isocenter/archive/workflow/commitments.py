@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from isocenter.archive.workflow.database import Workflow
-from isocenter.archive.workflow.jobs import Job, Jobs
+from isocenter.archive.workflow.jobs import Job, Jobs, waiting_subjects
 from isocenter.archive.workflow.schema import commitment, job
 
 JOB_KIND = "commitment"
@@ -219,14 +219,20 @@ class Commitments:
                     revived += 1
         return revived
 
-    def claim_checked(self, requester_ae: str, limit: int = 100) -> list[Job]:
-        """Take the jobs of a requester's transactions that only wait to be reported."""
+    def claim_checked(self, requester_ae: str, after: int, limit: int) -> list[Job]:
+        """Take the jobs of a requester's transactions that only wait to be reported.
+
+        They are those with numbers above `after`, the oldest first.
+        """
         wanted = (
             select(commitment.c.id)
             .where(
                 commitment.c.requester_ae == requester_ae,
                 commitment.c.state == CommitmentState.CHECKED.value,
+                commitment.c.id > after,
+                commitment.c.id.in_(waiting_subjects(JOB_KIND)),
             )
+            .order_by(commitment.c.id)
             .limit(limit)
         )
         with self._workflow.reading() as connection:

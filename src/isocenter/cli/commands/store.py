@@ -24,6 +24,7 @@ from isocenter.cli.file_problems import input_exit_code, show_problems
 from isocenter.cli.input_files import collect, take_paths
 from isocenter.cli.options import association_options, no_effect, not_yet
 from isocenter.cli.verbosity import Verbosity, say
+from isocenter.errors import IsocenterError
 
 if TYPE_CHECKING:
     from isocenter.encoding.files import RefusedFile, StorableFile
@@ -149,7 +150,12 @@ def command(
     code = _exit_code(report, paths, skipped)
     stored = [result.file for result in (*report.accepted, *report.warned)]
     if commit and stored and not report.canceled:
-        committing, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+        try:
+            committing, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+        except IsocenterError as error:
+            if as_json:  # what was stored is worth knowing all the same
+                show_json(shown | {"commitment": {"error": str(error)}})
+            raise
         shown |= committing
         code = found if code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT) and found else code
     if as_json:
