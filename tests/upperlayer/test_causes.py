@@ -56,7 +56,8 @@ def refused(*answers: tuple[str, str, int]) -> str:
         (3, "not provided: Verification SOP Class"),
         (
             4,
-            "none of the transfer syntaxes JPEG XL Lossless is supported for Verification SOP Class",
+            "none of the transfer syntaxes JPEG XL Lossless is supported for "
+            "Verification SOP Class",
         ),
         (77, "refused without a reason: Verification SOP Class"),
     ],
