@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--window",
     type=click.IntRange(1, 64),
-    default=1,
+    default=8,
     show_default=True,
     metavar="N",
     help="Have up to N objects under way on an association, where the peer allows it.",
