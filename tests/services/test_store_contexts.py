@@ -76,7 +76,7 @@ def test_nothing_is_compressed():
 def test_each_class_gets_a_context_for_what_is_converted(syntaxes, beside):
     as_stored = [(CT, (syntax,)) for syntax in syntaxes]
     proposed = proposed_kinds([(CT, syntax) for syntax in syntaxes])
-    assert proposed == [*as_stored, *((CT, targets) for targets in beside)]
+    assert proposed == [*((CT, targets) for targets in beside), *as_stored]
 
 
 def test_where_there_is_no_room_whatever_is_converted_arrives():

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,19 @@ AE_TITLE = "ORTHANC"
 
 
 class Orthanc(Server):
-    """A running Orthanc, open to everyone it knows: `modalities` by name, as (AE title, port)."""
+    """A running Orthanc, open to every modality that it has been told of."""
 
-    def __init__(
-        self, folder: Path, modalities: Mapping[str, tuple[str, int]], *, port: int | None = None
-    ) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         program = require("Orthanc", "orthanc", path=PROGRAM_PATH)
         folder.mkdir(parents=True, exist_ok=True)
         self.worklists = folder / "worklists"
         self.worklists.mkdir()
         self.http_port = free_port()
-        port = port or free_port()
         config = folder / "orthanc.json"
-        config.write_text(json.dumps(self._settings(folder, port, modalities)))
+        config.write_text(json.dumps(self._settings(folder, port)))
         super().__init__([program, config], port, folder / "orthanc.log", cwd=folder)
 
-    def _settings(
-        self, folder: Path, port: int, modalities: Mapping[str, tuple[str, int]]
-    ) -> dict[str, Any]:
+    def _settings(self, folder: Path, port: int) -> dict[str, Any]:
         data = str(folder / "orthanc")
         return {
             "Name": "PEER",
@@ -45,9 +39,6 @@ class Orthanc(Server):
             "AuthenticationEnabled": False,
             "DicomAet": AE_TITLE,
             "DicomPort": port,
-            "DicomModalities": {
-                name: [title, "127.0.0.1", there] for name, (title, there) in modalities.items()
-            },
             "DicomAssociationCloseDelay": 0,
             "SaveJobs": False,
         }
@@ -56,12 +47,25 @@ class Orthanc(Server):
         """Kills it: its data is thrown away, and an orderly end takes it three seconds."""
         return super().stop(by)
 
-    def rest(self, path: str, body: Any = None) -> Any:
+    def rest(self, path: str, body: Any = None, *, method: str | None = None) -> Any:
         """GET, or POST of `body`, which is JSON unless it is bytes; the answer decoded."""
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         url = f"http://127.0.0.1:{self.http_port}{path}"
-        with urllib.request.urlopen(url, data=data, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
+        request = urllib.request.Request(url, data=data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            said = answer.read()
+        return json.loads(said) if said else None
+
+    def introduce(self, name: str, ae_title: str, port: int) -> None:
+        """Makes a modality known to it, or known anew, by `name`."""
+        self.rest(f"/modalities/{name}", [ae_title, "127.0.0.1", port], method="PUT")
+
+    def clear(self) -> None:
+        """Deletes everything that it holds."""
+        for patient in self.rest("/patients"):
+            self.rest(f"/patients/{patient}", method="DELETE")
+        for path in self.worklists.iterdir():
+            path.unlink()
 
     def upload(self, *files: Path) -> list[str]:
         """Stores files; Orthanc's own identifiers of the instances."""

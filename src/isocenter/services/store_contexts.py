@@ -101,4 +101,6 @@ def proposed_kinds(kinds: Sequence[Kind]) -> list[tuple[str, tuple[str, ...]]]:
         if targets:
             converted.append((sop_class, targets))
     room = max(MAX_CONTEXTS - len(converted), 0)
-    return [*as_stored[:room], *converted][:MAX_CONTEXTS]
+    # GDCM reads everything in the transfer syntax of the last context that it accepted, so what is
+    # needed most comes last.
+    return [*converted, *as_stored[:room]][:MAX_CONTEXTS]

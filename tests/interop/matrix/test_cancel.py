@@ -17,10 +17,9 @@ from tests.interop.matrix.cells import CANCEL, answers, asks
 from tests.interop.matrix.subjects import CANCELED, Archive, cancels, write_studies
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support import dcmjs_dimse, peers
-from tests.support.node import isocenter
+from tests.support.node import AE_TITLE, isocenter
 from tests.support.orthanc import AE_TITLE as ORTHANC
 from tests.support.orthanc import Orthanc
-from tests.support.processes import free_port
 
 pytestmark = pytest.mark.interop
 
@@ -78,12 +77,12 @@ def test_isocenter_cancels_a_query_of_dcmqrscp(tmp_path: Path):
 
 
 @answers("Orthanc", CANCEL, by="Orthanc")
-def test_isocenter_cancels_a_query_of_orthanc(tmp_path: Path):
-    with Orthanc(tmp_path / "orthanc", {"isocenter": ("ISOCENTER", free_port())}) as orthanc:
-        there = Destination("127.0.0.1", orthanc.port, called_ae=ORTHANC)
-        stored = isocenter("store", str(there), write_studies(tmp_path / "studies", MANY))
-        assert stored.returncode == 0, stored.stdout + orthanc.log()
-        assert any(cancels(there) for _ in range(TRIES))
+def test_isocenter_cancels_a_query_of_orthanc(orthanc: Orthanc, tmp_path: Path):
+    orthanc.introduce("isocenter", AE_TITLE, 104)
+    there = Destination("127.0.0.1", orthanc.port, called_ae=ORTHANC)
+    stored = isocenter("store", str(there), write_studies(tmp_path / "studies", MANY))
+    assert stored.returncode == 0, stored.stdout + orthanc.log()
+    assert any(cancels(there) for _ in range(TRIES))
 
 
 @answers("dcmjs-dimse", CANCEL, by="Server")

@@ -15,7 +15,7 @@ from tests.interop.matrix.cells import COMMITMENT, ROLES, answers, asks
 from tests.interop.matrix.subjects import CT, FILES, INSTANCES, MR, Archive
 from tests.server.support_nodes import configured, eventually
 from tests.support import dcmjs_dimse
-from tests.support.node import Node, isocenter, isocenter_json
+from tests.support.node import AE_TITLE, Node, isocenter, isocenter_json
 from tests.support.orthanc import AE_TITLE as ORTHANC
 from tests.support.orthanc import Orthanc
 from tests.support.processes import free_port
@@ -141,15 +141,12 @@ def test_pynetdicom_is_told_on_a_new_association(tmp_path: Path):
 
 
 @asks("Orthanc", COMMITMENT, by="/modalities/{id}/storage-commitment")
-def test_orthanc_is_told(tmp_path: Path):
-    port = free_port()
-    with (
-        node_that_reports_to(tmp_path / "node", ORTHANC, port, "new") as node,
-        Orthanc(tmp_path / "orthanc", {"isocenter": ("ISOCENTER", node.port)}, port=port) as peer,
-    ):
-        body = {"DicomInstances": [list(each) for each in (*PRESENT, ABSENT)]}
-        path = peer.rest("/modalities/isocenter/storage-commitment", body)["Path"]
-        report = eventually(lambda: has_ended(peer.rest(path)))
+def test_orthanc_is_told(orthanc: Orthanc, archive: Archive):
+    """On a new association; it has released its own by then."""
+    orthanc.introduce("isocenter", AE_TITLE, archive.node.port)
+    body = {"DicomInstances": [list(each) for each in (*PRESENT, ABSENT)]}
+    path = orthanc.rest("/modalities/isocenter/storage-commitment", body)["Path"]
+    report = eventually(lambda: has_ended(orthanc.rest(path)))
     assert {item["SOPInstanceUID"] for item in report["Success"]} == INSTANCES
     assert [item["SOPInstanceUID"] for item in report["Failures"]] == [ABSENT[1]]
 
@@ -211,10 +208,10 @@ def test_pynetdicom_tells_on_a_new_association():
 
 
 @answers("Orthanc", COMMITMENT, ROLES, by="Orthanc")
-def test_orthanc_tells_on_a_new_association(tmp_path: Path):
+def test_orthanc_tells_on_a_new_association(orthanc: Orthanc):
     listening = free_port()
-    with Orthanc(tmp_path, {"isocenter": ("ISOCENTER", listening)}) as peer:
-        peer.upload(*FILES)
-        listen = ("--listen", str(listening))
-        outcome = isocenter_json("commit", f"{ORTHANC}@{peer.address}", *listen, *FILES)
+    orthanc.introduce("isocenter", AE_TITLE, listening)
+    orthanc.upload(*FILES)
+    listen = ("--listen", str(listening))
+    outcome = isocenter_json("commit", f"{ORTHANC}@{orthanc.address}", *listen, *FILES)
     assert_committed(outcome)

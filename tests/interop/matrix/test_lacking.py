@@ -14,9 +14,10 @@ from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN as IMPLICIT
 from isocenter.services.association import Destination
 from tests.support import peers
+from tests.support.node import AE_TITLE
 from tests.support.orthanc import AE_TITLE as ORTHANC
 from tests.support.orthanc import Orthanc
-from tests.support.processes import Server, free_port
+from tests.support.processes import Server
 
 pytestmark = pytest.mark.interop
 
@@ -44,15 +45,15 @@ def test_dcmtk_provides_neither_commitment_nor_mpps(
         assert accepted(server, ae_title, STORAGE_COMMITMENT_PUSH, MPPS) == {VERIFICATION}
 
 
-def test_orthanc_does_not_provide_mpps(tmp_path: Path):
-    with Orthanc(tmp_path, {"isocenter": ("ISOCENTER", free_port())}) as orthanc:
-        taken = accepted(orthanc, ORTHANC, STORAGE_COMMITMENT_PUSH, MPPS)
+def test_orthanc_does_not_provide_mpps(orthanc: Orthanc):
+    orthanc.introduce("isocenter", AE_TITLE, 104)
+    taken = accepted(orthanc, ORTHANC, STORAGE_COMMITMENT_PUSH, MPPS)
     assert taken == {VERIFICATION, STORAGE_COMMITMENT_PUSH}
 
 
-def test_orthanc_has_no_user_of_get_cancel_or_mpps(tmp_path: Path):
-    with Orthanc(tmp_path, {"isocenter": ("ISOCENTER", free_port())}) as orthanc:
-        operations = orthanc.rest("/modalities/isocenter")
+def test_orthanc_has_no_user_of_get_cancel_or_mpps(orthanc: Orthanc):
+    orthanc.introduce("isocenter", AE_TITLE, 104)
+    operations = orthanc.rest("/modalities/isocenter")
     assert "move" in operations
     assert not [name for name in operations if name in {"get", "cancel", "mpps"}]
 

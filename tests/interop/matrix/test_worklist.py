@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 from tests.interop.matrix.cells import WORKLIST, answers, asks
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support import dcmjs_dimse, peers
-from tests.support.node import Node, isocenter, isocenter_json
+from tests.support.node import AE_TITLE, Node, isocenter, isocenter_json
 from tests.support.orthanc import AE_TITLE as ORTHANC
 from tests.support.orthanc import Orthanc
 from tests.support.processes import Server, free_port, require
@@ -120,13 +120,13 @@ def test_dcmjs_dimse_finds(node: Node, modality: str, count: int):
 
 
 @asks("Orthanc", WORKLIST, by="/modalities/{id}/find-worklist")
-def test_orthanc_finds(node: Node, tmp_path: Path):
-    with Orthanc(tmp_path, {"isocenter": ("ISOCENTER", node.port)}) as orthanc:
-        for station, count in ((STATION, 1), ("OTHER", 0)):
-            step = {"ScheduledStationAETitle": station, "ScheduledProcedureStepID": ""}
-            keys = {"AccessionNumber": "", "ScheduledProcedureStepSequence": [step]}
-            found = orthanc.rest("/modalities/isocenter/find-worklist", keys)
-            assert [match["AccessionNumber"] for match in found] == [ACCESSION] * count
+def test_orthanc_finds(node: Node, orthanc: Orthanc):
+    orthanc.introduce("isocenter", AE_TITLE, node.port)
+    for station, count in ((STATION, 1), ("OTHER", 0)):
+        step = {"ScheduledStationAETitle": station, "ScheduledProcedureStepID": ""}
+        keys = {"AccessionNumber": "", "ScheduledProcedureStepSequence": [step]}
+        found = orthanc.rest("/modalities/isocenter/find-worklist", keys)
+        assert [match["AccessionNumber"] for match in found] == [ACCESSION] * count
 
 
 # Isocenter asks
@@ -178,7 +178,7 @@ def test_isocenter_finds_in_dcmjs_dimse(tmp_path: Path):
 
 
 @answers("Orthanc", WORKLIST, by="ModalityWorklists")
-def test_isocenter_finds_in_orthanc(tmp_path: Path):
-    with Orthanc(tmp_path, {"isocenter": ("ISOCENTER", free_port())}) as orthanc:
-        write_worklist_file(orthanc.worklists / "item.wl")
-        assert_isocenter_finds(orthanc, ORTHANC)
+def test_isocenter_finds_in_orthanc(orthanc: Orthanc):
+    orthanc.introduce("isocenter", AE_TITLE, 104)
+    write_worklist_file(orthanc.worklists / "item.wl")
+    assert_isocenter_finds(orthanc, ORTHANC)
