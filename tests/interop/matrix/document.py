@@ -27,13 +27,13 @@ reason.
 
 * Debian's `gdcmscu` 3.0.21 aborts itself after the release with every peer, so its tests judge by
   effect.
-* As a receiver it reads every object in the transfer syntax of the last presentation context that it
-  accepted; Isocenter proposes what it will most likely use last.
+* As a receiver it reads every object in the transfer syntax of the last presentation context that
+  it accepted; Isocenter proposes what it will most likely use last.
 * DCMTK reads a UID whose VR is UN as no UID and announces another one.
 * dcmjs-dimse decodes and encodes anew what it stores, and Orthanc what it sends: their objects are
   compared by their pixels and identifying elements, not byte by byte.
-* dcmjs-dimse encodes an empty number as 0, so that its worklist queries ask for a Pregnancy Status of 0, which
-  does not exist; Isocenter takes it as the universal match that was meant.
+* dcmjs-dimse encodes an empty number as 0, so that its worklist queries ask for a Pregnancy Status
+  of 0, which does not exist; Isocenter takes it as the universal match that was meant.
 * A peer that sends C-CANCEL late may get its last response first; both ends of the race are right.
 """
 
