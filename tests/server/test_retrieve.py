@@ -43,7 +43,8 @@ def fill(node: Node, *instances: Instance) -> None:
 
 def settings(port: int, **retrieve: float) -> str:
     """A configuration with one destination, DEST, and a report after every object."""
-    keys = {"pending_interval": 0, "response_timeout": 1, "association_timeout": 1} | retrieve
+    keys = {"pending_interval": 0, "response_timeout": 1, "association_timeout": 1}
+    keys |= {"associations": 1, "attempts": 1, "retry_delay": 0.05} | retrieve
     return f'[peers.dest]\nae_title = "DEST"\nhost = "127.0.0.1"\nport = {port}\n[retrieve]\n' + (
         "".join(f"{key} = {value}\n" for key, value in keys.items())
     )
@@ -399,8 +400,8 @@ def test_a_destination_that_hangs_in_the_middle(start):
                 assert other.send_c_echo().Status == 0
         finally:
             released.set()
-    assert (final.Status, counters(final)) == (0xB000, (None, 2, 3, 0))
-    assert failed_uids(identifier) == uids(2, 3, 4)
+    assert (final.Status, counters(final)) == (0xB000, (None, 4, 1, 0))
+    assert failed_uids(identifier) == uids(2)
 
 
 def test_a_destination_that_aborts_half_way(start):
@@ -411,8 +412,8 @@ def test_a_destination_that_aborts_half_way(start):
 
     with scp(on_store=abort) as there, requesting(start(there.port)) as association:
         *_, (final, identifier) = move(association)
-    assert (final.Status, counters(final)) == (0xB000, (None, 3, 2, 0))
-    assert failed_uids(identifier) == uids(3, 4)
+    assert (final.Status, counters(final)) == (0xB000, (None, 4, 1, 0))
+    assert failed_uids(identifier) == uids(3)
 
 
 def test_a_connection_lost_inside_an_object_is_one_failure(start):

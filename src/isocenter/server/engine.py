@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from isocenter.archive import receiving
 from isocenter.archive.archive import Archive
@@ -62,32 +63,42 @@ class ArchiveInstances:
             selection = select_instances(_caught_up(self._archive), model, level, keys)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
-        return SelectedInstances(selection, PackReader(self._archive.packs.root))
+        return SelectedInstances(selection, self._archive.packs.root)
 
 
 class SelectedInstances:
-    """A selection, and the reader of its packs."""
+    """A selection, and readers of its packs."""
 
-    def __init__(self, selection: Selection, reader: PackReader) -> None:
+    def __init__(self, selection: Selection, root: Path) -> None:
+        self._root = root
         self._selection = selection
-        self._reader = reader
-        self.close = reader.close
-
-    @property
-    def kinds(self) -> Sequence[tuple[str, str]]:
-        """The pairs of SOP class and transfer syntax that occur."""
-        return self._selection.kinds
+        self.kinds = selection.kinds
+        self.batches = selection.batches
 
     def __len__(self) -> int:
         return len(self._selection)
 
-    def __iter__(self) -> Iterator[StoredInstance]:
-        return iter(self._selection)
+    def reader(self) -> InstanceReader:
+        """A reader, for one thread at a time."""
+        return InstanceReader(PackReader(self._root))
+
+
+class InstanceReader:
+    """Reads the data sets of a selection."""
+
+    def __init__(self, packs: PackReader) -> None:
+        self._packs = packs
+        self.close = packs.close
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
         """Return a part of a data set. Raises OSError and PackDamaged."""
         assert isinstance(instance, StoredInstance)
-        return self._reader.read(instance, start, size)
+        return self._packs.read(instance, start, size)
+
+    def read_at_once(self, instance: Instance, start: int, size: int) -> memoryview | None:
+        """The same if nobody need wait for it; the call after the next overwrites it."""
+        assert isinstance(instance, StoredInstance)
+        return self._packs.read_at_once(instance, start, size)
 
 
 def _caught_up(archive: Archive) -> ArchiveIndex:
