@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from isocenter.services.destination import Address, DestinationAssociation, Destinations
     from isocenter.services.sub_operations import Selected
 
-CANCEL_PATIENCE = 5.0
+CANCEL_PATIENCE = 3.0
 """Seconds after a C-CANCEL in which what is under way may be finished."""
 
 log = structlog.get_logger(__name__)

@@ -180,16 +180,17 @@ class RetrieveOperation:
         )
         lost = ""
         for kinds in self.shares(selected.kinds):
+            if self.cancelled:
+                return
             work = self.work_list(_batches(selected, kinds), counts)
             if lost:
                 work.lose(lost)
             else:
                 await self.send(selected, work, errand, kinds)
-            if self.cancelled:
-                return
             lost = work.lost
             await self._fail_rest(work, counts)
-        counts.lose()
+        if not self.cancelled:
+            counts.lose()
 
     async def _fail_rest(self, work: WorkList, counts: SubOperations) -> None:
         """Nothing more can be sent: count and name what is left."""

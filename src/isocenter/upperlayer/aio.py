@@ -203,8 +203,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
     # Inside
 
     def _write(self, pieces: list[bytes | memoryview]) -> None:
-        if len(pieces) > 1 and (sent := self._written_at_once(pieces)):
-            pieces = list(_behind(pieces, sent))
+        if len(pieces) > 1 and (size := sum(map(len, pieces))) >= _GATHERED_FROM:
+            sent = self._written_at_once(pieces)
+            pieces = [] if sent == size else list(_behind(pieces, sent))
         if pieces:  # joined, for the transport may keep what it is given
             self._transport.write(b"".join(pieces))
 
@@ -217,7 +218,6 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if (
             self._socket is None
             or not self._plain
-            or sum(map(len, pieces)) < _GATHERED_FROM
             or transport.get_write_buffer_size()
             or transport.is_closing()
         ):
