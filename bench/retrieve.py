@@ -21,7 +21,7 @@ from bench.servers import ISOCENTER, NODELAY, Running, Server, orthanc
 from bench.synth import make_template
 
 _ROOT = Path(__file__).parent.parent
-_STUDY = "2.999.3.100"  # what the first association of the reference sender stores
+_STUDY, _SHORT = "2.999.3.100", "2.999.3.101"  # what the reference sender's associations store
 _CALLED = "ANY-SCP"
 _LARGEST_PDU = 131072
 
@@ -34,13 +34,14 @@ class Way:
     title: str
     destination: str = ""
     maximum_length: int = _LARGEST_PDU
+    part: int = 1  # or 10: a tenth of the instances, where the receiver takes its time
 
 
 WAYS = (
     Way("get", "C-GET"),
     Way("get-16k", "C-GET, PDUs of 16 KiB", maximum_length=16384),
     Way("move", "C-MOVE", "RECEIVER"),
-    Way("move-storescp", "C-MOVE to `storescp`", "STORESCP"),
+    Way("move-storescp", "C-MOVE to `storescp`", "STORESCP", part=10),
 )
 
 
@@ -89,8 +90,9 @@ def run(base: Path, keys: Sequence[str], ways: Sequence[Way], runs: int, instanc
         }
         for each in running.values():
             client = sender.StoreClient(each.port, template, _CALLED)
-            for number in range(instances):
-                client.store(0, number)
+            for association, count in ((0, instances), (1, instances // 10)):
+                for number in range(count):
+                    client.store(association, number)
             client.release()
         for round_ in range(runs + 1):  # the first one warms up
             for way in ways:
@@ -108,10 +110,11 @@ def run(base: Path, keys: Sequence[str], ways: Sequence[Way], runs: int, instanc
 
 def _measure(running: Running, way: Way, instances: int, size: int) -> tuple[float, float]:
     """MB/s, and server CPU in ms per instance."""
+    study, instances = (_STUDY if way.part == 1 else _SHORT), instances // way.part
     cpu = accounting.settled_cpu_seconds(running.process.pid)
     link = receiver.Link(socket.create_connection(("127.0.0.1", running.port)), way.maximum_length)
     began = time.monotonic()
-    status, completed = link.retrieve(_CALLED, _STUDY, way.destination)
+    status, completed = link.retrieve(_CALLED, study, way.destination)
     seconds = time.monotonic() - began
     link.release()
     if status or completed != instances:
