@@ -75,15 +75,21 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(base: Path, keys: Sequence[str], ways: Sequence[Way], runs: int, instances: int) -> str:
-    """Measures, and returns a Markdown table: MB/s and, in brackets, server CPU per instance."""
+def run(
+    base: Path, keys: Sequence[str] | None, ways: Sequence[Way], runs: int, instances: int
+) -> str:
+    """Measures, and returns a Markdown table: MB/s and, in brackets, server CPU per instance.
+
+    `keys` choose among the servers.
+    """
     template = make_template("ct", 512)
     found: Found = {}
     with ExitStack() as stack:
         ports = {"RECEIVER": stack.enter_context(receiver.listening(_LARGEST_PDU))}
         if any(way.destination == "STORESCP" for way in ways):
             ports["STORESCP"] = stack.enter_context(_storescp())
-        servers = [each for each in _servers(ports) if each.key in keys and each.installed]
+        servers = [each for each in _servers(ports) if each.installed]
+        servers = [each for each in servers if keys is None or each.key in keys]
         running = {
             server.key: stack.enter_context(Running(server, base / "retrieve" / server.key))
             for server in servers
