@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP
+from isocenter.services.store_contexts import StoreContexts
 from isocenter.services.store_lane import MOST_OUTSTANDING, Errand, Lane
-from isocenter.services.sub_operations import StoreContexts
 from isocenter.services.work_list import Share, WorkList
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.errors import ConnectionLostError

@@ -10,8 +10,10 @@ import pytest
 
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import decode_elements
+from isocenter.encoding.errors import UndecodablePixelData
 from isocenter.errors import IsocenterError
 from isocenter.services.retrieve_terms import FAILED_SOP_INSTANCE_UID_LIST, encode_failed_list
+from isocenter.services.store_contexts import StoreContexts
 from isocenter.services.sub_operations import (
     BLOCKS,
     FAILED_LIST_BYTES,
@@ -19,7 +21,6 @@ from isocenter.services.sub_operations import (
     Ahead,
     Blocks,
     Piece,
-    StoreContexts,
     SubOperations,
     Unsent,
     read_pieces,
@@ -28,6 +29,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
 PLAIN, JPEG = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
 class FakeInstance(NamedTuple):
@@ -49,6 +51,7 @@ class FakeSource:
         self.instances = list(instances)
         self.broken, self.at, self.cached = broken, at, cached
         self.closed = False
+        self.converted = FakeConverted()
 
     def at_hand(self) -> FakeInstance | None:
         return self.draw() if self.cached else None
@@ -64,12 +67,34 @@ class FakeSource:
     def read_at_once(self, instance: FakeInstance, start: int, size: int) -> memoryview | None:
         return memoryview(self.read(instance, start, size)) if self.cached else None
 
+    def convert(self, instance: FakeInstance, transfer_syntax_uid: str) -> "FakeConverted":
+        if instance.sop_instance_uid == self.broken:
+            raise UndecodablePixelData("A compressed frame is damaged")
+        return self.converted
+
     def close(self) -> None:
         self.closed = True
 
 
-def read(source: FakeSource, objection=lambda _: "") -> list[Piece | Unsent]:
-    return [item for item in read_pieces(source, objection) if not isinstance(item, Blocks)]
+class FakeConverted:
+    """A converted data set whose bytes are all 8."""
+
+    dataset_length = PIECE + 4
+    closed = False
+
+    def read(self, start: int, size: int) -> bytes:
+        assert not self.closed
+        return b"\x08" * size
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def read(
+    source: FakeSource, objection=lambda _: "", conversion_for=lambda _: ""
+) -> list[Piece | Unsent]:
+    items = read_pieces(source, objection, conversion_for)
+    return [item for item in items if not isinstance(item, Blocks)]
 
 
 @pytest.mark.parametrize("cached", [False, True])
@@ -103,13 +128,43 @@ def test_what_cannot_be_read_is_said_where_it_ends(at: int, pieces: int):
     assert isinstance(after, Piece)
 
 
-def test_contexts_tell_a_class_from_a_transfer_syntax():
-    contexts = StoreContexts([AcceptedContext(5, CT, PLAIN), AcceptedContext(7, CT, PLAIN)])
-    assert contexts.context_for(FakeInstance("1")) == 5
-    objection = contexts.objection(FakeInstance("1", transfer_syntax_uid=JPEG))
-    assert objection == f"Transfer syntax not accepted: {JPEG}"
-    longest = contexts.objection(FakeInstance("1", sop_class_uid=MR))
-    assert len(longest) <= 64
+@pytest.mark.parametrize(("syntax", "sent"), [(DEFLATED, b"\7\7\7\0"), (PLAIN, b"\7\7\7")])
+def test_a_deflated_object_of_odd_length_is_padded(syntax: str, sent: bytes):
+    (piece,) = read(FakeSource(FakeInstance("1", 3, transfer_syntax_uid=syntax)))
+    assert piece.data == sent
+
+
+def test_what_is_converted_comes_in_pieces_of_its_own_length():
+    source = FakeSource(FakeInstance("1", 10), FakeInstance("2", 10))
+    wanted = {"1": JPEG, "2": ""}
+    first, second, plain = read(source, conversion_for=lambda one: wanted[one[0]])
+    assert (first.data + second.data, first.is_last) == (b"\x08" * (PIECE + 4), False)
+    assert (second.start, second.is_last) == (PIECE, True)
+    assert plain.data == b"\7" * 10
+    assert source.converted.closed
+
+
+def test_what_is_converted_is_let_go_of_when_nobody_wants_the_rest():
+    source = FakeSource(FakeInstance("1"))
+    pieces = read_pieces(source, lambda _: "", lambda _: PLAIN)
+    while isinstance(next(pieces), Blocks):
+        pass
+    pieces.close()
+    assert source.converted.closed
+
+
+def test_conversion_waits_for_a_thread():
+    source = FakeSource(FakeInstance("1"), broken="1", cached=True)
+    items = read_pieces(source, lambda _: "", lambda _: PLAIN)
+    assert isinstance(next(items), Blocks)
+    assert isinstance(next(items), Unsent)  # converting was not tried before
+
+
+def test_what_cannot_be_converted_does_not_keep_the_others():
+    source = FakeSource(FakeInstance("1"), FakeInstance("2"), broken="1")
+    unsent, *pieces = read(source, conversion_for=lambda _: PLAIN)
+    assert unsent == Unsent(["1"], "Not convertible: A compressed frame is damaged")
+    assert [piece.instance.sop_instance_uid for piece in pieces] == ["2", "2"]
 
 
 def test_reading_is_one_ahead_and_ends_once():
@@ -126,13 +181,13 @@ def test_reading_is_one_ahead_and_ends_once():
             uids += item.uids
             assert len(produced) <= len(uids) + 1
         assert await ahead.take() is None
-        ahead.close(selected.close)
+        ahead.close(source.close)
         return uids
 
-    selected = FakeSource()
+    source = FakeSource()
     with ThreadPoolExecutor(1) as threads:
         assert asyncio.run(take_all(threads)) == ["0", "1", "2"]
-    assert selected.closed
+    assert source.closed
 
 
 def test_only_what_blocks_is_read_on_a_thread():

@@ -26,6 +26,9 @@ class FakeReader:
     def read_at_once(self, instance, start: int, size: int) -> memoryview | None:
         return None
 
+    def convert(self, instance, transfer_syntax_uid: str):
+        raise AssertionError("nothing needs to be converted")
+
     def close(self) -> None:
         pass
 

@@ -36,6 +36,11 @@ def inflate_header(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start
     return b"".join(pieces)
 
 
+def inflate(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start: int = 0) -> bytes:
+    """The whole data set that begins at `buffer[start]`. Raises like `check_inflated_size`."""
+    return b"".join(_inflate_all(buffer, start, limits))
+
+
 def check_inflated_size(
     buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start: int = 0
 ) -> int:
@@ -46,6 +51,11 @@ def check_inflated_size(
         TruncatedDataSet: the stream does not end within the buffer.
         MalformedDataSet: the bytes are no deflate stream.
     """
+    return sum(map(len, _inflate_all(buffer, start, limits)))
+
+
+def _inflate_all(buffer: Buffer, start: int, limits: ScanLimits) -> Iterator[bytes]:
+    """The pieces of the whole output, within the limits."""
     total = 0
     for piece, consumed in _inflate(buffer, start, whole=True):
         total += len(piece)
@@ -53,7 +63,7 @@ def check_inflated_size(
             raise LimitExceeded("The data set inflates to more than the limit allows")
         if total > RATIO_ASKED_BEYOND and total > limits.max_inflate_ratio * consumed:
             raise LimitExceeded("The data set is deflated more than pictures ever are")
-    return total
+        yield piece
 
 
 def _inflate(buffer: Buffer, start: int, *, whole: bool) -> Iterator[tuple[bytes, int]]:

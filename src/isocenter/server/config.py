@@ -286,6 +286,37 @@ class RetrieveSection(Section):
     )
 
 
+class TranscodingSection(Section):
+    """How objects are decompressed for receivers that do not take them as they are stored."""
+
+    workers: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Processes that convert, at most, beside each network process; they start "
+        "when one is needed.",
+    )
+    memory_limit: Size = Field(
+        default=4 * GIB,
+        ge=256 * MIB,
+        le=1024 * GIB,
+        description="Memory that each of them may use; an object that needs more is not sent.",
+    )
+    time_limit: Seconds = Field(
+        default=300.0,
+        ge=0.1,
+        le=86400,
+        description="Seconds that the conversion of one object may take.",
+    )
+    maximum_size: Size = Field(
+        default=4 * GIB,
+        ge=MIB,
+        le=64 * GIB,
+        description="The largest object that may come out. It lies in the data folder while it "
+        "is sent.",
+    )
+
+
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -334,6 +365,7 @@ class Config(BaseModel):
     storage: StorageSection = StorageSection()
     find: FindSection = FindSection()
     retrieve: RetrieveSection = RetrieveSection()
+    transcoding: TranscodingSection = TranscodingSection()
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
     peers: dict[str, Peer] = Field(default_factory=dict)

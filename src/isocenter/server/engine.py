@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.outcome import Outcome
 from isocenter.archive.pack_reader import PackReader
 from isocenter.archive.query import InvalidQuery, find
+from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
+from isocenter.server.transcoder import ConvertedDataSet, Transcoder
 from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
 from isocenter.services.storage_scp import Announcement, Incoming
-from isocenter.services.sub_operations import Instance
+from isocenter.services.store_contexts import Instance
 
 COMMIT_SECONDS = 10.0
 """How long a query waits for what was acknowledged before it to reach the index."""
@@ -51,8 +54,9 @@ class ArchiveQueries:
 class ArchiveInstances:
     """The archive as the C-GET and C-MOVE providers want it."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, transcoder: Transcoder) -> None:
         self._archive = archive
+        self._transcoder = transcoder
 
     def select(self, model: Model, level: str, keys: Mapping[int, str]) -> SelectedInstances:
         """The instances that an identifier names, of all that are acknowledged so far.
@@ -63,14 +67,15 @@ class ArchiveInstances:
             selection = select_instances(_caught_up(self._archive), model, level, keys)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
-        return SelectedInstances(selection, self._archive.packs.root)
+        return SelectedInstances(selection, self._archive.packs.root, self._transcoder)
 
 
 class SelectedInstances:
-    """A selection, and readers of its packs."""
+    """A selection, readers of its packs, and what converts them."""
 
-    def __init__(self, selection: Selection, root: Path) -> None:
+    def __init__(self, selection: Selection, root: Path, transcoder: Transcoder) -> None:
         self._root = root
+        self._transcoder = transcoder
         self._selection = selection
         self.kinds = selection.kinds
         self.batches = selection.batches
@@ -80,15 +85,17 @@ class SelectedInstances:
 
     def reader(self) -> InstanceReader:
         """A reader, for one thread at a time."""
-        return InstanceReader(PackReader(self._root))
+        return InstanceReader(self._root, self._transcoder)
 
 
 class InstanceReader:
-    """Reads the data sets of a selection."""
+    """Reads the data sets of a selection, as they are stored or converted."""
 
-    def __init__(self, packs: PackReader) -> None:
-        self._packs = packs
-        self.close = packs.close
+    def __init__(self, root: Path, transcoder: Transcoder) -> None:
+        self._root = root
+        self._transcoder = transcoder
+        self._packs = PackReader(root)
+        self.close = self._packs.close
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
         """Return a part of a data set. Raises OSError and PackDamaged."""
@@ -99,6 +106,21 @@ class InstanceReader:
         """The same if nobody need wait for it; the call after the next overwrites it."""
         assert isinstance(instance, StoredInstance)
         return self._packs.read_at_once(instance, start, size)
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> ConvertedDataSet:
+        """Return a data set in another transfer syntax. Raises OSError and ConversionFailed."""
+        assert isinstance(instance, StoredInstance)
+        descriptor = open_pack(self._root, instance.pack)
+        try:
+            return self._transcoder.convert(
+                descriptor,
+                instance.offset + instance.dataset_offset,
+                instance.dataset_length,
+                instance.transfer_syntax_uid,
+                transfer_syntax_uid,
+            )
+        finally:
+            os.close(descriptor)
 
 
 def _caught_up(archive: Archive) -> ArchiveIndex:

@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.layout import INCOMING
 from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
@@ -25,6 +26,7 @@ from isocenter.dictionary.sop_classes import (
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
+from isocenter.server.transcoder import Transcoder
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
 from isocenter.services.get_scp import GetProvider
@@ -50,7 +52,8 @@ from isocenter.upperlayer.reasons import (
 from isocenter.upperlayer.user_information import UserInformation
 
 QUERY_THREADS = 4
-RETRIEVE_THREADS = 4
+RETRIEVE_THREADS = 16
+"""More than disks can use at once: some of them wait for a conversion."""
 QUIET_SECONDS = 1.0
 """At a stop, an association without traffic for this long is aborted at once."""
 
@@ -84,6 +87,7 @@ class Node:
             ae_title=config.node.ae_title,
             limit=config.find.limit or None,
         )
+        self._transcoder = Transcoder(archive.folder / INCOMING, config.transcoding)
         terms = self._retrieve_terms(archive)
         self._destinations = self._make_destinations()
         get, move = GetProvider(terms), MoveProvider(terms, self._destinations)
@@ -178,6 +182,7 @@ class Node:
             association.connection.abort()
             association.connection.drop()
         self._destinations.close()
+        self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it
         self._query_threads.shutdown(cancel_futures=True)
         self._retrieve_threads.shutdown(cancel_futures=True)
@@ -185,7 +190,7 @@ class Node:
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self.config.retrieve
         return RetrieveTerms(
-            ArchiveInstances(archive),
+            ArchiveInstances(archive, self._transcoder),
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,

@@ -2,7 +2,8 @@
 
 An archive keeps what it is sent as it is sent, so for storage the first transfer syntax that the
 requestor names is taken, in the requestor's own order of preference: anything else would make it
-decompress, or compress, for us. A context that can be accepted never fails the others.
+decompress, or compress, for us. Where the requestor is to be sent objects (C-GET), what nearly all
+can be converted to comes first. A context that can be accepted never fails the others.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from isocenter.dictionary.transfer_syntaxes import (
     TRANSFER_SYNTAXES,
 )
 from isocenter.dictionary.uids import is_valid_uid
+from isocenter.encoding.transcoding import TARGETS
 from isocenter.services.provider import Service
 from isocenter.upperlayer.contexts import ContextAnswer, ContextResult, ProposedContext
 from isocenter.upperlayer.negotiation import (
@@ -33,8 +35,6 @@ MESSAGE_TRANSFER_SYNTAXES = frozenset(
     for syntax in (EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN, EXPLICIT_VR_BIG_ENDIAN)
 )
 """What identifiers and other small data sets may be encoded in."""
-
-_RARELY_STORED = frozenset((IMPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_BIG_ENDIAN.uid))
 
 
 class Acceptance:
@@ -81,12 +81,9 @@ class Acceptance:
         else:
             return refuse_context(proposed, ContextAnswer.ABSTRACT_SYNTAX_NOT_SUPPORTED)
         transfer_syntax = choose_transfer_syntax(proposed, supported)
-        if receives and transfer_syntax in _RARELY_STORED:
-            # Objects can only leave as they are stored, which is seldom in these.
-            explicit = EXPLICIT_VR_LITTLE_ENDIAN.uid
-            transfer_syntax = (
-                explicit if explicit in proposed.transfer_syntaxes else transfer_syntax
-            )
+        if receives:  # what nearly everything can be converted to, before what little is stored in
+            producible = (uid for uid in TARGETS if uid in proposed.transfer_syntaxes)
+            transfer_syntax = next(producible, transfer_syntax)
         if transfer_syntax:
             return accept_context(proposed, transfer_syntax)
         return refuse_context(proposed, ContextAnswer.TRANSFER_SYNTAXES_NOT_SUPPORTED)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from isocenter.services.retrieve_terms import BrokenOff
+from isocenter.services.store_contexts import StoreContexts
 from isocenter.services.store_lane import Errand, Lane
-from isocenter.services.sub_operations import StoreContexts
 from isocenter.services.work_list import Share, WorkList, pause_after
 from isocenter.upperlayer.errors import (
     AssociateTimeout,

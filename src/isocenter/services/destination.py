@@ -15,6 +15,7 @@ from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.store_contexts import proposed_kinds
 from isocenter.services.store_lane import MOST_OUTSTANDING
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
@@ -38,8 +39,6 @@ from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.user_information import UserInformation
-
-MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
 
 class Address(NamedTuple):
@@ -75,11 +74,11 @@ class Destinations:
     async def open(
         self, address: Address, kinds: Sequence[tuple[str, str]]
     ) -> DestinationAssociation:
-        """Establish an association that proposes a context for each kind of instance, up to 128.
+        """Establish an association that proposes contexts for instances of each kind.
 
         A kind is a SOP class and a transfer syntax. Raises UpperLayerError.
         """
-        request = self._request(address, kinds[:MAX_CONTEXTS])
+        request = self._request(address, kinds)
         users: list[DestinationAssociation] = []
 
         def make_user(connection: AssociationProtocol) -> DestinationAssociation:
@@ -124,8 +123,8 @@ class Destinations:
             called_ae_title=address.ae_title,
             calling_ae_title=self.ae_title,
             presentation_contexts=tuple(
-                ProposedContext(2 * number + 1, sop_class, (transfer_syntax,))
-                for number, (sop_class, transfer_syntax) in enumerate(kinds)
+                ProposedContext(2 * number + 1, sop_class, transfer_syntaxes)
+                for number, (sop_class, transfer_syntaxes) in enumerate(proposed_kinds(kinds))
             ),
             user_information=UserInformation(
                 maximum_length=self.limits.maximum_length,

@@ -14,10 +14,10 @@ from isocenter.dimse import status
 from isocenter.dimse.messages import CGetRQ, CGetRSP
 from isocenter.dimse.status import Service
 from isocenter.services.provider import refuse, refuse_foreign_class
-from isocenter.services.retrieve_scp import Kind, RetrieveOperation
+from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import BrokenOff, RetrieveTerms
+from isocenter.services.store_contexts import Kind, StoreContexts
 from isocenter.services.store_lane import MOST_OUTSTANDING, Errand, Lane
-from isocenter.services.sub_operations import StoreContexts
 from isocenter.services.work_list import Share, WorkList
 from isocenter.upperlayer.errors import UpperLayerError
 

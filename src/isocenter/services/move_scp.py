@@ -14,10 +14,10 @@ from isocenter.dimse import status
 from isocenter.dimse.messages import CMoveRQ, CMoveRSP, CStoreRQ
 from isocenter.dimse.status import Service
 from isocenter.services.delivery import Delivery
-from isocenter.services.destination import MAX_CONTEXTS
 from isocenter.services.provider import refuse, refuse_foreign_class
-from isocenter.services.retrieve_scp import Kind, RetrieveOperation
+from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms
+from isocenter.services.store_contexts import Kind, in_shares
 from isocenter.services.work_list import WorkList
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from isocenter.services.destination import Address, Destinations
     from isocenter.services.provider import ProvidedAssociation
     from isocenter.services.query_retrieve_scp import Model
+    from isocenter.services.store_contexts import Instance
     from isocenter.services.store_lane import Errand
-    from isocenter.services.sub_operations import Instance, Selected, SubOperations
+    from isocenter.services.sub_operations import Selected, SubOperations
     from isocenter.upperlayer.contexts import AcceptedContext
 
 MODELS: dict[str, Model] = {
@@ -82,9 +83,8 @@ class MoveOperation(RetrieveOperation):
         self._address()
 
     def shares(self, kinds: Sequence[Kind]) -> Sequence[Sequence[Kind]]:
-        """As many as an association has contexts for; those of a SOP class stay together."""
-        ordered = sorted(kinds)
-        return [ordered[at : at + MAX_CONTEXTS] for at in range(0, len(ordered), MAX_CONTEXTS)]
+        """As many as an association has contexts for."""
+        return in_shares(kinds)
 
     def work_list(self, batches: Iterator[Sequence[Instance]], counts: SubOperations) -> WorkList:
         """A destination that is busy, or was lost, is asked again."""

@@ -27,13 +27,11 @@ from isocenter.services.query_retrieve_scp import (
     identifier_texts,
 )
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms, encode_failed_list
+from isocenter.services.store_contexts import Instance, Kind
 from isocenter.services.store_lane import Errand
-from isocenter.services.sub_operations import Instance, Selected, SubOperations
+from isocenter.services.sub_operations import Selected, SubOperations
 from isocenter.services.work_list import WorkList
 from isocenter.upperlayer.contexts import AcceptedContext
-
-Kind = tuple[str, str]
-"""A SOP class and a transfer syntax."""
 
 RetrieveRQ = CGetRQ | CMoveRQ
 

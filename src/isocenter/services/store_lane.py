@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isocenter.services.retrieve_terms import BrokenOff
+from isocenter.services.store_contexts import Instance, StoreContexts
 from isocenter.services.sub_operations import (
     Ahead,
-    Instance,
     Piece,
-    StoreContexts,
     Unsent,
     read_pieces,
 )
@@ -72,7 +71,7 @@ class Lane:
         the end, each instance that was drawn has been counted or has gone back to the work list.
         """
         self._share = share
-        pieces = read_pieces(share, self._objection)
+        pieces = read_pieces(share, self._objection, self._contexts.conversion_for)
         self._ahead = Ahead(pieces, self._errand.threads)
         try:
             await self._send_all()

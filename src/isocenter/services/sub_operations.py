@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse.status import Category, Service, describe
 from isocenter.errors import IsocenterError
-from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.services.store_contexts import Instance
 
 PIECE = 1024 * 1024
 """Bytes read at a time; an object's pieces but the last have this (even) size."""
@@ -31,20 +32,20 @@ MAXIMUM_COUNT = 0xFFFF
 """The counters of a response are unsigned shorts; a larger number is told as this one."""
 
 
-class Instance(Protocol):
-    """A stored instance that can be sent."""
+class Converted(Protocol):
+    """An instance's data set in another transfer syntax than it is stored in."""
 
-    @property
-    def sop_class_uid(self) -> str: ...
-    @property
-    def sop_instance_uid(self) -> str: ...
-    @property
-    def transfer_syntax_uid(self) -> str: ...
     @property
     def dataset_length(self) -> int: ...
 
+    def read(self, start: int, size: int) -> bytes:
+        """Return a part of it. Raises OSError."""
 
-class Reader(Protocol):
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class PieceReader(Protocol):
     """Reads data sets, for one thread at a time."""
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
@@ -55,6 +56,13 @@ class Reader(Protocol):
 
         What it returns stays as it is until the call after the next.
         """
+
+
+class Reader(PieceReader, Protocol):
+    """Reads data sets as they are stored, or in another transfer syntax."""
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> Converted:
+        """Return a data set in another transfer syntax. Raises OSError and IsocenterError."""
 
     def close(self) -> None:
         """Let go of what was opened for reading."""
@@ -109,37 +117,15 @@ class Blocks:
 BLOCKS = Blocks()
 
 
-class StoreContexts:
-    """The presentation contexts on which instances can be sent.
-
-    An instance goes out as it is stored or not at all; converting it to a transfer syntax that
-    the peer did accept belongs here and in `read_pieces`.
-    """
-
-    def __init__(self, contexts: Iterable[AcceptedContext]) -> None:
-        self._by_kind: dict[tuple[str, str], int] = {}
-        for context in contexts:
-            kind = (context.abstract_syntax, context.transfer_syntax)
-            self._by_kind.setdefault(kind, context.context_id)
-        self._classes = {sop_class for sop_class, _ in self._by_kind}
-
-    def context_for(self, instance: Instance) -> int:
-        """The context's identifier; only for an instance without `objection`."""
-        return self._by_kind[instance.sop_class_uid, instance.transfer_syntax_uid]
-
-    def objection(self, instance: Instance) -> str:
-        """Why an instance cannot be sent, in the 64 characters of an Error Comment, or ""."""
-        if (instance.sop_class_uid, instance.transfer_syntax_uid) in self._by_kind:
-            return ""
-        if instance.sop_class_uid in self._classes:
-            return f"Transfer syntax not accepted: {instance.transfer_syntax_uid}"
-        return f"SOP class not accepted: {instance.sop_class_uid}"
-
-
 def read_pieces(
-    source: Source, objection: Callable[[Instance], str]
+    source: Source,
+    objection: Callable[[Instance], str],
+    conversion_for: Callable[[Instance], str],
 ) -> Iterator[Piece | Unsent | Blocks]:
-    """What is to be sent, in order; instances that cannot be are named in between."""
+    """What is to be sent, in order; instances that cannot be are named in between.
+
+    `conversion_for` names the transfer syntax to convert an instance to, if any.
+    """
     unsent = Unsent([], "")
     while True:
         instance = source.at_hand()
@@ -155,16 +141,48 @@ def read_pieces(
         if why:
             unsent = unsent if unsent.uids else Unsent([], why)
             unsent.uids.append(instance.sop_instance_uid)
+        elif syntax := conversion_for(instance):
+            yield from _converted_pieces(source, instance, syntax, objection)
         else:
-            yield from _pieces_of(source, instance, objection)
+            yield from _pieces_of(instance, instance.dataset_length, source, objection)
     if unsent.uids:
         yield unsent
 
 
-def _pieces_of(
-    reader: Reader, instance: Instance, objection: Callable[[Instance], str]
+def _converted_pieces(
+    source: Source, instance: Instance, syntax: str, objection: Callable[[Instance], str]
 ) -> Iterator[Piece | Unsent | Blocks]:
-    start, length = 0, instance.dataset_length
+    yield BLOCKS
+    try:
+        converted = source.convert(instance, syntax)
+    except (OSError, IsocenterError) as error:
+        yield Unsent([instance.sop_instance_uid], f"Not convertible: {_reason(error)}")
+        return
+    with closing(converted):
+        reader = _ConvertedReader(converted)
+        yield from _pieces_of(instance, converted.dataset_length, reader, objection)
+
+
+class _ConvertedReader:
+    """What was converted lies in a file: it is read on a thread, like what is not in memory."""
+
+    def __init__(self, converted: Converted) -> None:
+        self._converted = converted
+
+    def read(self, _instance: Instance, start: int, size: int) -> bytes:
+        return self._converted.read(start, size)
+
+    def read_at_once(self, _instance: Instance, _start: int, _size: int) -> None:
+        return None
+
+
+def _pieces_of(
+    instance: Instance,
+    length: int,
+    reader: PieceReader,
+    objection: Callable[[Instance], str],
+) -> Iterator[Piece | Unsent | Blocks]:
+    start = 0
     while not (start and objection(instance)):  # the way may be lost in the middle
         size = min(PIECE, length - start)
         try:
@@ -173,14 +191,19 @@ def _pieces_of(
                 yield BLOCKS
                 data = reader.read(instance, start, size)
         except (OSError, IsocenterError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            yield Unsent([instance.sop_instance_uid], f"Not readable: {why}")
+            yield Unsent([instance.sop_instance_uid], f"Not readable: {_reason(error)}")
             return
         is_last = start + size == length
+        if is_last and length % 2 and transfer_syntax(instance.transfer_syntax_uid).deflated:
+            data = bytes(data) + b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
         yield Piece(instance, start, data, is_last)
         if is_last:
             return
         start += size
+
+
+def _reason(error: OSError | IsocenterError) -> str:
+    return (error.strerror or "") if isinstance(error, OSError) else str(error)
 
 
 class Ahead:
@@ -238,6 +261,8 @@ class Ahead:
 
     def _close(self, finally_: Callable[[], None]) -> None:
         with self._lock:
+            if isinstance(self._items, Generator):
+                self._items.close()
             self._items = iter(())
             finally_()
 

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Sequence
 from itertools import count, islice
 
 from isocenter.dimse.status import is_out_of_resources
+from isocenter.services.store_contexts import Instance
 from isocenter.services.sub_operations import (
     REFUSED_TOGETHER,
-    Instance,
     Reader,
     SubOperations,
 )
@@ -175,6 +175,7 @@ class Share:
         self._drawn: dict[str, Instance] = {}
         self.read = reader.read
         self.read_at_once = reader.read_at_once
+        self.convert = reader.convert
         self.close = reader.close
 
     def at_hand(self) -> Instance | None:
