@@ -311,6 +311,27 @@ class RetrieveSection(Section):
         le=3600,
         description="The wait for that destination's answer to our association request.",
     )
+    associations: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Associations that a C-MOVE opens with its destination at one time; "
+        "`store_associations` of a peer goes first.",
+    )
+    attempts: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="How often a C-MOVE tries to deliver an object whose association was lost or "
+        "whose receiver is out of resources (A7xx), and to reach a destination.",
+    )
+    retry_delay: Seconds = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="Seconds before the second attempt, twice as many before the third, and so "
+        "on up to 30.",
+    )
 
 
 class WorklistSection(Section):
@@ -469,6 +490,13 @@ class Peer(Section):
         description="On which association the peer wants its commitment reports: the `same` while "
         "it is open, a `new` one to the address above, the `next` one that the peer makes; "
         '"auto" tries all three.',
+    )
+    store_associations: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="Associations that a C-MOVE opens with this peer at one time; 0 is "
+        "`retrieve.associations`.",
     )
 
 

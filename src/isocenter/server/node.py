@@ -22,6 +22,8 @@ from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
     PATIENT_STUDY_ONLY_FIND,
+    PATIENT_STUDY_ONLY_GET,
+    PATIENT_STUDY_ONLY_MOVE,
     STORAGE_COMMITMENT_PUSH,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
@@ -37,7 +39,7 @@ from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.server.transcoder import Transcoder
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
-from isocenter.services.destination import Destinations
+from isocenter.services.destination import Address, Destinations
 from isocenter.services.extended_negotiation import answer_extended
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
@@ -124,6 +126,8 @@ class Node:
             STUDY_ROOT_MOVE: move,
             **self._workflow_services(workflow),
             STORAGE_COMMITMENT_PUSH: self._commitment.provider,
+            PATIENT_STUDY_ONLY_GET: get,
+            PATIENT_STUDY_ONLY_MOVE: move,
         }
         self._acceptance = Acceptance(
             services,
@@ -247,6 +251,9 @@ class Node:
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,
+            retrieve.associations,
+            retrieve.attempts,
+            retrieve.retry_delay,
         )
 
     def _make_destinations(self) -> Destinations:
@@ -262,6 +269,7 @@ class Node:
             config.limits.write_timeout,
             set(),
             self.failures,
+            _own_address(config),
         )
 
     def _allowed(self, association: ProvidedAssociation) -> Collection[ServiceName]:
@@ -313,3 +321,10 @@ def _identity_fields(identity: UserIdentity | None) -> dict[str, str]:
     if (name := user_name(identity)) is not None:
         fields["user"] = name
     return fields
+
+
+def _own_address(config: Config) -> Address | None:
+    """Where this node reaches itself, unless its port is not known before it listens."""
+    listen = config.listen
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
+    return Address(config.node.ae_title, host, listen.port) if listen.port else None
