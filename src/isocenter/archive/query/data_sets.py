@@ -71,8 +71,8 @@ def condition(identifier: Elements, rules: Rules = STANDARD) -> Condition:
 def project(identifier: Elements, data_set: Elements, rules: Rules = STANDARD) -> Elements:
     """The attributes of `data_set` that `identifier` names, empty where there are none.
 
-    Of a sequence, those items that match the key's item, with the attributes that it names; all of
-    it where the key has no item (PS3.4 C.2.2.2.6).
+    Of a sequence, those items that match the key's item by `rules`, with the attributes that it
+    names; all of it where the key has no item (PS3.4 C.2.2.2.6).
     """
     answer: Elements = {}
     for tag, key in identifier.items():
