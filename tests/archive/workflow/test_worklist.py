@@ -118,6 +118,15 @@ def test_adding_a_step_twice_is_refused_and_putting_it_is_not(worklist: Worklist
     assert kept.patient_name == "ROE^JANE"
 
 
+def test_of_several_data_sets_all_are_put_or_none(worklist: Worklist):
+    good, bad = item(), item(PatientID="")
+    with pytest.raises(InvalidWorklistItem, match="Data set 2: Patient ID"):
+        worklist.put(good, bad)
+    assert worklist.count() == 0
+    second = item(ScheduledProcedureStepID="SPS2")
+    assert [change for _, change in worklist.put(good, second)] == [Change.ADDED] * 2
+
+
 def test_an_update_keeps_the_status_unless_it_states_one(worklist: Worklist):
     worklist.add(item(ScheduledProcedureStepStatus="ARRIVED"))
     worklist.put(item(PatientName="ROE^JANE"))
