@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from isocenter.dictionary.sop_classes import (
+    MODALITY_WORKLIST_FIND,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
@@ -24,16 +25,27 @@ from isocenter.dictionary.transfer_syntaxes import (
 from isocenter.dimse.messages import CStoreRQ
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.services.association import Destination
+from isocenter.services.performed_procedure_step_scu import (
+    PROCEDURE_STEP_CONTEXTS,
+    create_step,
+    set_step,
+)
 from isocenter.services.query_retrieve_scu import find_context
 from isocenter.services.retrieve_scu import Arriving, RetrieveProgress
+from isocenter.services.storage_commitment import Reference
+from isocenter.services.storage_commitment_scu import commit_instances
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.pdu import Abort
 from tests.server.support import FIND, STORE, Peer, p_data
 from tests.server.support_instances import CT, Instance, instance
 from tests.support import peers
+from tests.support.modality import beginning, elements_of, end
 
 EXPLICIT = EXPLICIT_VR_LITTLE_ENDIAN.uid
 SUCCESS, CANCELED = 0x0000, 0xFE00
+
+STATIONS = ("SCANNER1", "SCANNER2")
+ITEMS_PER_STATION = 10
 
 _INSTANCES_PER_STUDY = 6
 _KNOWN_STUDIES = 200  # of which clients remember that they are complete
@@ -163,6 +175,37 @@ def move(ward: Ward, random: Random) -> None:
     assert_complete(final)
 
 
+def commit(ward: Ward, random: Random) -> None:
+    """Storage commitment of a study, reported on the same association."""
+    study = ward.some_study(random)
+    references = [Reference(one.sop_class_uid, one.uid) for one in study.instances()]
+    assert commit_instances(ward.destination, references, wait=30).complete
+
+
+def find_worklist(ward: Ward, random: Random) -> None:
+    """The worklist of one station: the items that were put on it, and no others."""
+    station = random.choice(STATIONS)
+    step = {
+        0x00400001: RawElement("AE", station.encode()),
+        0x00400009: RawElement("SH", b""),
+    }
+    identifier = {0x00080050: RawElement("SH", b""), 0x00400100: RawElement("SQ", [step])}
+    with ward.destination.connect([find_context(MODALITY_WORKLIST_FIND)]) as association:
+        *matches, final = association.find(MODALITY_WORKLIST_FIND, identifier)
+    assert final.status.is_success
+    assert len(matches) == ITEMS_PER_STATION, matches
+
+
+def perform(ward: Ward, random: Random) -> None:
+    """A performed procedure step that begins and is discontinued."""
+    uid = f"1.2.826.0.1.3680043.9.9997.{ward.new_number()}"
+    with ward.destination.connect(PROCEDURE_STEP_CONTEXTS) as association:
+        begun = create_step(association, uid, elements_of(beginning()))
+        ended = set_step(association, uid, elements_of(end("DISCONTINUED")))
+    assert begun.status.is_success, f"{begun.status}: {begun.comment}"
+    assert ended.status.is_success, f"{ended.status}: {ended.comment}"
+
+
 def abort(ward: Ward, random: Random) -> None:
     """An association that is aborted in the middle of an object, or of the answers to a query."""
     uid = f"1.2.826.0.1.3680043.9.9998.{ward.new_number()}"
@@ -210,6 +253,9 @@ KINDS: Sequence[tuple[Work, int]] = (
     (get, 15),
     (get_and_cancel, 5),
     (move, 10),
+    (commit, 5),
+    (find_worklist, 5),
+    (perform, 3),
     (abort, 5),
     (dcmtk, 1),
 )

@@ -7,7 +7,6 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
-from isocenter.encoding.elements import Elements, RawElement
 from isocenter.services.association import Destination
 from isocenter.services.performed_procedure_step_scu import (
     PROCEDURE_STEP_CONTEXTS,
@@ -15,79 +14,14 @@ from isocenter.services.performed_procedure_step_scu import (
     set_step,
 )
 from tests.interop.matrix.cells import MPPS, answers, asks
-from tests.interop.matrix.subjects import CT, Archive
+from tests.interop.matrix.subjects import Archive
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support import dcmjs_dimse
+from tests.support.modality import beginning, data_set, elements_of, end
 
 pytestmark = pytest.mark.interop
 
 SUCCESS, PROCESSING_FAILURE = 0x0000, 0x0110
-
-
-def beginning() -> dict[str, Any]:
-    """What a modality says when it begins, type 1 and 2 attributes (PS3.4 Table F.7.2-1)."""
-    scheduled = {
-        "StudyInstanceUID": str(CT.StudyInstanceUID),
-        "ReferencedStudySequence": [],
-        "AccessionNumber": "ACC4711",
-        "RequestedProcedureID": "RP1",
-        "RequestedProcedureDescription": "",
-        "ScheduledProcedureStepID": "SPS1",
-        "ScheduledProcedureStepDescription": "",
-        "ScheduledProtocolCodeSequence": [],
-    }
-    return {
-        "ScheduledStepAttributesSequence": [scheduled],
-        "PatientName": "Work^List",
-        "PatientID": "WL1",
-        "PatientBirthDate": "",
-        "PatientSex": "",
-        "ReferencedPatientSequence": [],
-        "PerformedProcedureStepID": "PPS1",
-        "PerformedStationAETitle": "SCANNER",
-        "PerformedStationName": "",
-        "PerformedLocation": "",
-        "PerformedProcedureStepStartDate": "20260102",
-        "PerformedProcedureStepStartTime": "101500",
-        "PerformedProcedureStepStatus": "IN PROGRESS",
-        "PerformedProcedureStepDescription": "",
-        "PerformedProcedureTypeDescription": "",
-        "ProcedureCodeSequence": [],
-        "PerformedProcedureStepEndDate": "",
-        "PerformedProcedureStepEndTime": "",
-        "Modality": "CT",
-        "StudyID": "1CT1",
-        "PerformedProtocolCodeSequence": [],
-        "PerformedSeriesSequence": [],
-    }
-
-
-def end() -> dict[str, Any]:
-    """What it says when it is done: one series (PS3.4 Table F.7.2-1, final state)."""
-    series = {
-        "PerformingPhysicianName": "",
-        "ProtocolName": "Head",
-        "OperatorsName": "",
-        "SeriesInstanceUID": str(CT.SeriesInstanceUID),
-        "SeriesDescription": "",
-        "RetrieveAETitle": "",
-        "ReferencedImageSequence": [],
-        "ReferencedNonImageCompositeSOPInstanceSequence": [],
-    }
-    return {
-        "PerformedProcedureStepStatus": "COMPLETED",
-        "PerformedProcedureStepEndDate": "20260102",
-        "PerformedProcedureStepEndTime": "102000",
-        "PerformedSeriesSequence": [series],
-    }
-
-
-def data_set(attributes: dict[str, Any]) -> Dataset:
-    """The same for pydicom."""
-    made = Dataset()
-    for keyword, value in attributes.items():
-        setattr(made, keyword, [*map(data_set, value)] if isinstance(value, list) else value)
-    return made
 
 
 # Peers tell a node; that it knows the state is seen by its refusal to change what has ended.
@@ -121,19 +55,12 @@ def test_pynetdicom_tells_of_a_step(archive: Archive):
 
 # Isocenter tells peers
 
-STATUS = 0x00400252
-
-
-def status_only(state: str) -> Elements:
-    """As little as a peer needs that checks nothing."""
-    return {STATUS: RawElement("CS", state.encode())}
-
 
 def tell(there: Destination, uid: str) -> list[int]:
     """A step begins and ends; the statuses of the answers."""
     with there.connect(PROCEDURE_STEP_CONTEXTS) as association:
-        begun = create_step(association, uid, status_only("IN PROGRESS"))
-        ended = set_step(association, uid, status_only("COMPLETED"))
+        begun = create_step(association, uid, elements_of(beginning()))
+        ended = set_step(association, uid, elements_of(end()))
     return [begun.status.code, ended.status.code]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset
 
 from tests.interop.matrix.cells import WORKLIST, answers, asks
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support import dcmjs_dimse, peers
+from tests.support.modality import ACCESSION, STATION, worklist_item, write_worklist_file
 from tests.support.node import AE_TITLE, Node, isocenter, isocenter_json
 from tests.support.orthanc import AE_TITLE as ORTHANC
 from tests.support.orthanc import Orthanc
@@ -20,61 +20,15 @@ from tests.support.processes import Server, free_port, require
 
 pytestmark = pytest.mark.interop
 
-ACCESSION = "ACC4711"
-STATION = "SCANNER"
-
-
-def worklist_item() -> Dataset:
-    """One scheduled procedure step with all that `wlmscpfs` wants to see in a file."""
-    step = Dataset()
-    step.Modality = "CT"
-    step.RequestedContrastAgent = ""
-    step.ScheduledStationAETitle = STATION
-    step.ScheduledProcedureStepStartDate = "20260102"
-    step.ScheduledProcedureStepStartTime = "101500"
-    step.ScheduledPerformingPhysicianName = "Doe^Jane"
-    step.ScheduledProcedureStepDescription = "CT of the head"
-    step.ScheduledProcedureStepID = "SPS1"
-    step.ScheduledStationName = "CT1"
-    step.ScheduledProcedureStepLocation = "Room 1"
-    step.PreMedication = ""
-    item = Dataset()
-    item.AccessionNumber = ACCESSION
-    item.ReferringPhysicianName = ""
-    item.PatientName = "Work^List"
-    item.PatientID = "WL1"
-    item.PatientBirthDate = "19700101"
-    item.PatientSex = "O"
-    item.MedicalAlerts = ""
-    item.Allergies = ""
-    item.StudyInstanceUID = generate_uid()
-    item.RequestingPhysician = ""
-    item.RequestedProcedureDescription = "CT of the head"
-    item.ScheduledProcedureStepSequence = [step]
-    item.RequestedProcedureID = "RP1"
-    item.RequestedProcedurePriority = "ROUTINE"
-    return item
-
 
 ITEM = worklist_item()
-
-
-def write_worklist_file(path: Path) -> None:
-    """The item as a file of DCMTK's kind."""
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"  # DCMTK's own for worklist files
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    ITEM.file_meta = meta
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ITEM.save_as(path, enforce_file_format=True)
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node with the item on its worklist."""
     folder = tmp_path_factory.mktemp("worklist")
-    write_worklist_file(folder / "item.wl")
+    write_worklist_file(folder / "item.wl", ITEM)
     with Node(folder / "data") as running:
         done = isocenter("worklist", "import", "--data", running.data, folder / "item.wl")
         assert done.returncode == 0, done.stdout
@@ -144,7 +98,7 @@ def assert_isocenter_finds(server: Server, ae_title: str) -> None:
 @answers("DCMTK", WORKLIST, by="wlmscpfs")
 def test_isocenter_finds_in_wlmscpfs(tmp_path: Path):
     program = require("wlmscpfs", "dcmtk")
-    write_worklist_file(tmp_path / "files" / "WORKLIST" / "item.wl")
+    write_worklist_file(tmp_path / "files" / "WORKLIST" / "item.wl", ITEM)
     (tmp_path / "files" / "WORKLIST" / "lockfile").touch()
     port = free_port()
     command = [program, "-v", "-dfp", tmp_path / "files", str(port)]
@@ -180,5 +134,5 @@ def test_isocenter_finds_in_dcmjs_dimse(tmp_path: Path):
 @answers("Orthanc", WORKLIST, by="ModalityWorklists")
 def test_isocenter_finds_in_orthanc(orthanc: Orthanc):
     orthanc.introduce("isocenter", AE_TITLE, 104)
-    write_worklist_file(orthanc.worklists / "item.wl")
+    write_worklist_file(orthanc.worklists / "item.wl", ITEM)
     assert_isocenter_finds(orthanc, ORTHANC)
