@@ -206,6 +206,7 @@ def test_store_deletes_nothing_unasked(
 def test_list_shows_what_this_node_was_asked(run: Run, place: Path) -> None:
     (place / "data").mkdir()
     assert "Nobody has asked" in run("commit", "list", "--data", "data").stderr
+    assert list((place / "data").iterdir()) == []
     with Workflow(place / "data" / "workflow.sqlite") as workflow:
         commitments = Commitments(workflow, Jobs(workflow))
         made = commitments.register(

@@ -117,7 +117,11 @@ def test_pynetdicom_is_told_what_is_not_committed(start, modality: Modality):
     association.release()
 
 
-def test_pynetdicom_is_reported_to_on_a_new_association(start, modality: Modality):
+@pytest.mark.parametrize("answers", [True, False], ids=["role granted", "role not answered"])
+def test_pynetdicom_is_reported_to_on_a_new_association(start, modality: Modality, answers: bool):
+    if not answers:
+        modality.ae.remove_supported_context(StorageCommitmentPushModel)
+        modality.ae.add_supported_context(StorageCommitmentPushModel)
     port = find_free_port()
     roles: list[tuple[bool, bool]] = []
 

@@ -104,6 +104,8 @@ class JobRunner:
                     pause = await self._pause()
             except IsocenterError as error:
                 log.error("could not look for jobs", error=error)
+            except Exception:  # or no job would be done until the next start
+                log.exception("looking for jobs failed on an error of ours")
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()

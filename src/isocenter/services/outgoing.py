@@ -147,7 +147,8 @@ class Outgoing:
     ) -> Response:
         """Send a request as a whole message and wait for its response.
 
-        It waits until the peer takes another operation. `timeout` is in seconds. Raises UpperLayerError when the association ends before the response, or none comes.
+        It waits until the peer takes another operation. `timeout` is in seconds. Raises
+        UpperLayerError when the association ends before the response, or none comes.
         """
         async with self._window:
             self._check_alive()

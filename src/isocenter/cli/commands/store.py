@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -126,15 +129,7 @@ def command(
             input_exit_code(0, skipped, paths),
         )
     say(f"{plural(len(files), 'file')} to send, {len(skipped):,} skipped.")
-    with progress("Sending", len(files) * repeat) as bar:
-        done = 0
-
-        def on_result(result: FileResult) -> None:
-            nonlocal done
-            done += 1
-            bar.update(done)
-            say(harmless(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip()))
-
+    with _told(len(files) * repeat) as on_result:
         report = send_files(
             files,
             replace(destination, window=window),
@@ -149,18 +144,32 @@ def command(
         _show(report, skipped)
     code = _exit_code(report, paths, skipped)
     stored = [result.file for result in (*report.accepted, *report.warned)]
-    if commit and stored and not report.canceled:
-        try:
-            committing, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
-        except IsocenterError as error:
-            if as_json:  # what was stored is worth knowing all the same
-                show_json(shown | {"commitment": {"error": str(error)}})
-            raise
-        shown |= committing
-        code = found if code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT) and found else code
-    if as_json:
-        show_json(shown)
+    try:
+        if commit and stored and not report.canceled:
+            told, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+            shown |= told
+            if found and code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT):
+                code = found
+    except IsocenterError as error:
+        shown["commitment"] = {"error": str(error)}
+        raise
+    finally:  # what was stored is worth knowing, whatever came of the rest
+        if as_json:
+            show_json(shown)
     return code
+
+
+@contextmanager
+def _told(total: int) -> Iterator[Callable[[FileResult], None]]:
+    """What to call with each result as it comes: a progress bar, or lines with -v."""
+    with progress("Sending", total) as bar:
+        done = itertools.count(1)
+
+        def tell(result: FileResult) -> None:
+            bar.update(next(done))
+            say(harmless(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip()))
+
+        yield tell
 
 
 def _commit(
