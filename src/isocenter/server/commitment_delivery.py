@@ -19,7 +19,8 @@ import structlog
 from isocenter.dictionary.sop_classes import STORAGE_COMMITMENT_PUSH
 from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.errors import IsocenterError
-from isocenter.server.config import CommitmentDelivery, Config
+from isocenter.server.config import Config
+from isocenter.server.config_values import CommitmentDelivery
 from isocenter.server.jobs import Hopeless, Parked
 from isocenter.server.peers import Peers
 from isocenter.services.destination import Address, DestinationAssociation, Destinations

@@ -21,7 +21,7 @@ from typing import IO
 import structlog
 
 from isocenter.errors import IsocenterError
-from isocenter.server.config import TranscodingSection
+from isocenter.server.config_services import TranscodingSection
 from isocenter.server.transcoding_worker import READY, REQUEST, RESPONSE
 
 WORKER = (sys.executable, "-m", "isocenter.server.transcoding_worker")
