@@ -25,8 +25,6 @@ _EXIT_CODES = {
     "encoding.errors.EncodingError": exit_codes.INVALID_INPUT,
     "archive.tar.PackDamaged": exit_codes.DAMAGED_ARCHIVE,
     "archive.index.errors.IndexUnusable": exit_codes.DAMAGED_ARCHIVE,
-    "archive.workflow.database.WorkflowUnusable": exit_codes.DAMAGED_ARCHIVE,
-    "archive.workflow.database.WorkflowUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "server.running.CannotListen": exit_codes.NO_CONNECTION,
     "services.storage_commitment_listener.CannotListenForReports": exit_codes.NO_CONNECTION,
     "archive.archive.ArchiveInUse": exit_codes.UNWRITABLE_OUTPUT,
