@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run install lint test prove bench lock clean
+.PHONY: help run install lint test prove interop soak bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these tasks
@@ -29,14 +29,23 @@ prove: $(VENV)/.installed-test ## the longer proofs: kill loops, big objects, ma
 	@tools/peers
 	$(BIN)/python -m pytest -m slow $(PYTEST)
 
-bench: $(VENV)/.installed-test ## ingest, side by side with DCMTK, pynetdicom and Orthanc
+interop: $(VENV)/.installed-test ## other people's programs against ours, both ways: docs/interop.md
+	@tools/peers
+	$(BIN)/python -m pytest tests/interop -p tests.interop.matrix.plugin \
+	  --interop-document docs/interop.md $(PYTEST)
+
+soak: $(VENV)/.installed-test ## 64 associations of mixed work for ten minutes (ARGS="--minutes 1")
+	@tools/peers
+	@$(BIN)/python -m tests.soak $(ARGS)
+
+bench: $(VENV)/.installed-test ## ingest and retrieve, side by side with DCMTK, pynetdicom and Orthanc
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## write the lock files anew (ARGS=--upgrade for newer versions)
 	@PYTHON=$(PYTHON) tools/lock $(ARGS)
 
 clean: ## remove what make has made (never isocenter-data)
-	rm -rf $(VENV) .make dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .make dist tests/interop/node/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed: requirements.lock pyproject.toml

@@ -80,6 +80,18 @@ class Client:
             raise ConnectionError(f"the query failed with status {status:04X}H")
         return matches
 
+    def store_data_set(self, sop_class: str, uid: str, number: int, data_set: bytes) -> int:
+        """C-STORE with a small encoded data set; returns the status of the response."""
+        elements = {
+            0x0002: _ui(sop_class),
+            0x0100: _us(0x01),
+            0x0110: _us(number % 0xFFFF + 1),
+            0x0700: _us(0),
+            0x1000: _ui(uid),
+        }
+        self.send([_p_data(_command(elements, True), 0x03), _p_data(data_set, 0x02)])
+        return self.status()
+
     def status(self) -> int:
         """The status of the next response; data sets that come before it are passed over."""
         command = b""

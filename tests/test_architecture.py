@@ -87,6 +87,11 @@ def test_a_file_has_one_subject(path: Path):
             {"pydicom", "numpy", "sqlalchemy", "alembic", "asyncio", "pydantic"},
         ),
         ("isocenter.server.worker", {"pydicom", "numpy", "alembic"}),
+        ("isocenter", {"isocenter.client", "socket"}),
+        (
+            "isocenter.client",
+            {"pydicom", "numpy", "sqlalchemy", "alembic", "asyncio", "pydantic", "click"},
+        ),
     ],
 )
 def test_start_up_stays_light(module: str, heavy: set[str]):

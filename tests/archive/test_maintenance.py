@@ -7,7 +7,6 @@ from isocenter.archive import maintenance
 from isocenter.archive.archive import Archive, ArchiveInUse
 from isocenter.archive.index import IndexReader, IndexWriter, Outcome, connection
 from isocenter.archive.maintenance import reindex, verify
-from isocenter.archive.query import find
 from tests.archive.storing import (
     announcement,
     data_set,
@@ -16,6 +15,7 @@ from tests.archive.storing import (
     store,
     stored_bytes,
 )
+from tests.support.identifiers import find_texts as find
 
 PATIENT_ID, STUDY_INSTANCE_UID, PATIENT_NAME = 0x00100020, 0x0020000D, 0x00100010
 

@@ -107,7 +107,7 @@ def test_named_services_are_not_storage() -> None:
         for name, value in vars(sop_classes).items()
         if name.isupper() and isinstance(value, str) and not name.startswith("_")
     }
-    assert len(named) == 13
+    assert len(named) == 14
     for uid in named.values():
         assert is_other_service(uid)
         assert not is_storage(uid)

@@ -221,3 +221,8 @@ def test_the_requested_character_set_is_kept_where_it_suffices() -> None:
 @pytest.mark.parametrize("requested", [None, "", "ISO_IR 100", "NO SUCH SET"])
 def test_unicode_is_answered_where_nothing_else_suffices(requested: str | None) -> None:
     assert choose_character_set(["Müller", "山田"], requested) == "ISO_IR 192"
+
+
+def test_the_only_set_that_can_be_meant_needs_no_escape_sequence() -> None:
+    """pydicom writes Chinese so."""
+    assert decode_text("张^小东".encode("gb2312"), "\\ISO 2022 IR 58", "PN") == "张^小东"

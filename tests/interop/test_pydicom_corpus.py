@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.matrix.cells import STORAGE, asks
 from tests.support import peers
 from tests.support.corpus import StorableFile, data_set_of, read_header, waves
 from tests.support.node import Node, isocenter
@@ -89,6 +90,7 @@ def send_to_both(send, files: list[StorableFile], node: Node, folder: Path):
 
 @pytest.mark.interop
 @pytest.mark.parametrize("files", WAVES, ids=range(len(WAVES)))
+@asks("DCMTK", STORAGE, by="dcmsend")
 def test_dcmsend_brings_every_file_in(files, start_node, tmp_path: Path):
     received, kept = send_to_both(send_with_dcmsend, files, start_node(), tmp_path)
     refused = {f.sop_instance_uid for f in files if f.name in REFUSED}
@@ -98,6 +100,7 @@ def test_dcmsend_brings_every_file_in(files, start_node, tmp_path: Path):
 
 @pytest.mark.interop
 @pytest.mark.parametrize("files", WAVES[:2], ids=[0, 1])
+@asks("DCMTK", STORAGE, by="storescu")
 def test_storescu_brings_every_file_in(files, start_node, tmp_path: Path):
     received, kept = send_to_both(send_with_storescu, files, start_node(), tmp_path)
     refused = {f.sop_instance_uid for f in files if f.name in REFUSED}

@@ -5,6 +5,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from tests.interop.matrix.cells import GET, MOVE, ROLES, STORAGE, answers, asks
 from tests.support import peers
 from tests.support.corpus import bundled, data_set_of
 from tests.support.node import Node, isocenter, isocenter_json
@@ -39,6 +40,7 @@ def assert_received(folder: Path, *names: str) -> None:
 
 
 @pytest.mark.parametrize("root", ["-P", "-S"])
+@asks("DCMTK", GET, ROLES, by="getscu")
 def test_getscu_gets_a_study(node: Node, tmp_path: Path, root: str):
     keys = ("-k", "QueryRetrieveLevel=STUDY")
     study = "StudyInstanceUID=" + uid_of("CT_small.dcm", "StudyInstanceUID")
@@ -50,6 +52,7 @@ def test_getscu_gets_a_study(node: Node, tmp_path: Path, root: str):
     assert_received(tmp_path, "CT_small.dcm")
 
 
+@asks("DCMTK", GET, ROLES, by="getscu")
 def test_getscu_gets_a_list_of_studies(node: Node, tmp_path: Path):
     studies = "\\".join(uid_of(name, "StudyInstanceUID") for name in FILES)
     got = peers.dcmtk(
@@ -60,6 +63,7 @@ def test_getscu_gets_a_list_of_studies(node: Node, tmp_path: Path):
     assert_received(tmp_path, *FILES)
 
 
+@asks("pynetdicom", GET, ROLES, by="getscu")
 def test_pynetdicom_gets_an_image(node: Node, tmp_path: Path):
     got = peers.pynetdicom(
         "getscu", "127.0.0.1", str(node.port), "-S", "-od", str(tmp_path),
@@ -99,6 +103,8 @@ def moving_node(tmp_path: Path, start_node, node: Node, free_port: int):
     return filled
 
 
+@asks("DCMTK", MOVE, by="movescu")
+@answers("DCMTK", STORAGE, by="storescp")
 def test_movescu_moves_to_storescp(moving_node: Node, tmp_path: Path, free_port: int):
     with peers.dcmtk_storescp(tmp_path, port=free_port) as receiver:
         moved = peers.dcmtk(
@@ -110,6 +116,8 @@ def test_movescu_moves_to_storescp(moving_node: Node, tmp_path: Path, free_port:
     assert moved.stdout.count("C-MOVE RSP") == len(FILES), moved.stdout
 
 
+@asks("DCMTK", MOVE, by="movescu")
+@answers("DCMTK", STORAGE, by="movescu")
 def test_movescu_moves_to_itself(moving_node: Node, tmp_path: Path, free_port: int):
     own = tmp_path / "own"
     own.mkdir()
@@ -121,6 +129,7 @@ def test_movescu_moves_to_itself(moving_node: Node, tmp_path: Path, free_port: i
     assert len(list(own.iterdir())) == len(FILES)
 
 
+@asks("pynetdicom", MOVE, by="movescu")
 def test_pynetdicom_moves(moving_node: Node, tmp_path: Path, free_port: int):
     with peers.dcmtk_storescp(tmp_path, port=free_port) as receiver:
         moved = peers.pynetdicom(
@@ -165,11 +174,22 @@ def test_isocenter_tells_why_a_move_was_refused(node: Node):
     assert "A801H Refused: move destination unknown" in moved.stdout
 
 
-ARCHIVES = pytest.mark.parametrize(
-    ("start_archive", "ae_title"),
-    [(peers.dcmtk_dcmqrscp, "DCMQRSCP"), (peers.pynetdicom_qrscp, "QRSCP")],
-    ids=["dcmqrscp", "pynetdicom"],
-)
+def foreign_archives(*services: str) -> pytest.MarkDecorator:
+    """Runs a test with each foreign archive as the provider of `services`."""
+    return pytest.mark.parametrize(
+        ("start_archive", "ae_title"),
+        [
+            pytest.param(
+                peers.dcmtk_dcmqrscp, "DCMQRSCP", marks=answers("DCMTK", *services, by="dcmqrscp")
+            ),
+            pytest.param(
+                peers.pynetdicom_qrscp, "QRSCP", marks=answers("pynetdicom", *services, by="qrscp")
+            ),
+        ],
+        ids=["dcmqrscp", "pynetdicom"],
+    )
+
+
 STUDIES = ("CT_small.dcm",)  # pynetdicom's archive knows no lists of UIDs
 
 
@@ -177,7 +197,7 @@ def studies_key(*names: str) -> tuple[str, str]:
     return "-k", "StudyInstanceUID=" + "\\".join(uid_of(each, "StudyInstanceUID") for each in names)
 
 
-@ARCHIVES
+@foreign_archives(GET, ROLES)
 def test_isocenter_gets_from_a_foreign_archive(tmp_path: Path, start_archive, ae_title: str):
     with start_archive(tmp_path) as server:
         there = f"{ae_title}@{server.address}"
@@ -188,7 +208,7 @@ def test_isocenter_gets_from_a_foreign_archive(tmp_path: Path, start_archive, ae
     assert received_uids(tmp_path / "got") == {uid_of(name, "SOPInstanceUID") for name in STUDIES}
 
 
-@ARCHIVES
+@foreign_archives(MOVE)
 def test_isocenter_has_a_foreign_archive_move_to_a_node(
     tmp_path: Path, start_node, start_archive, ae_title: str
 ):

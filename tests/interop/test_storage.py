@@ -5,6 +5,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from tests.interop.matrix.cells import STORAGE, answers, asks
 from tests.support import peers
 from tests.support.corpus import bundled, data_set_of
 from tests.support.node import isocenter
@@ -39,6 +40,7 @@ def sent() -> dict[str, bytes]:
     return data_sets(bundled(name) for name in FILES)
 
 
+@asks("GDCM", STORAGE, by="gdcmscu")
 def test_gdcmscu_stores(start_node, tmp_path: Path):
     node = start_node()
     stored = peers.gdcmscu("--store", "127.0.0.1", str(node.port), "-i", bundled("CT_small.dcm"))
@@ -49,6 +51,7 @@ def test_gdcmscu_stores(start_node, tmp_path: Path):
     ]
 
 
+@asks("pynetdicom", STORAGE, by="storescu")
 def test_pynetdicom_stores(start_node, tmp_path: Path):
     node = start_node()
     stored = peers.pynetdicom("storescu", "127.0.0.1", str(node.port), bundled("CT_small.dcm"))
@@ -65,6 +68,7 @@ def test_isocenter_stores_a_directory_in_a_node(start_node, folder: Path, tmp_pa
     assert data_sets(extract_packs(node.data, tmp_path / "out")) == sent()
 
 
+@answers("DCMTK", STORAGE, by="storescp")
 def test_isocenter_stores_a_directory_in_storescp(folder: Path, tmp_path: Path):
     with peers.dcmtk_storescp(tmp_path, "+xa") as server:
         stored = isocenter("store", server.address, folder)

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.interop.matrix.cells import VERIFICATION, answers, asks
 from tests.support import peers
 from tests.support.node import Node, isocenter, isocenter_json
 
 pytestmark = pytest.mark.interop
 
 
+@asks("DCMTK", VERIFICATION, by="echoscu")
 def test_echoscu_gets_an_answer(node: Node):
     answered = peers.dcmtk("echoscu", "-v", "127.0.0.1", str(node.port))
     assert answered.returncode == 0, answered.stdout
@@ -30,11 +32,13 @@ def test_a_node_survives_echoscu_that_aborts(node: Node):
     assert answered.returncode == 0, answered.stdout
 
 
+@asks("GDCM", VERIFICATION, by="gdcmscu")
 def test_gdcmscu_gets_an_answer(node: Node):
     answered = peers.gdcmscu("--echo", "127.0.0.1", str(node.port))
     assert answered.returncode == 0, answered.stdout
 
 
+@asks("pynetdicom", VERIFICATION, by="echoscu")
 def test_pynetdicom_gets_an_answer(node: Node):
     answered = peers.pynetdicom("echoscu", "-v", "127.0.0.1", str(node.port))
     assert answered.returncode == 0, answered.stdout
@@ -46,11 +50,13 @@ def test_isocenter_echoes_itself(node: Node):
     assert answered.returncode == 0, answered.stdout
 
 
+@answers("DCMTK", VERIFICATION, by="storescp")
 def test_isocenter_echoes_storescp(tmp_path: Path):
     with peers.dcmtk_storescp(tmp_path) as server:
         assert isocenter_json("echo", server.address)
 
 
+@answers("pynetdicom", VERIFICATION, by="qrscp")
 def test_isocenter_echoes_pynetdicom(tmp_path: Path):
     with peers.pynetdicom_qrscp(tmp_path) as server:
         answered = isocenter("echo", f"QRSCP@{server.address}")

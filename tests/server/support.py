@@ -79,7 +79,9 @@ def fragments(context_id: int, data: bytes) -> Iterable[bytes]:
         yield p_data(context_id, LAST)
 
 
-def associate_rq(*contexts: Syntaxes, calling: str = "HOSTILE") -> AssociateRQ:
+def associate_rq(
+    *contexts: Syntaxes, calling: str = "HOSTILE", window: tuple[int, int] | None = None
+) -> AssociateRQ:
     """A request that proposes `contexts` under the identifiers 1, 3, 5..."""
     return AssociateRQ(
         called_ae_title="ISOCENTER",
@@ -88,7 +90,11 @@ def associate_rq(*contexts: Syntaxes, calling: str = "HOSTILE") -> AssociateRQ:
             ProposedContext(2 * number + 1, abstract_syntax, (transfer_syntax,))
             for number, (abstract_syntax, transfer_syntax) in enumerate(contexts)
         ),
-        user_information=UserInformation(maximum_length=131072, implementation_class_uid="1.2.3.4"),
+        user_information=UserInformation(
+            maximum_length=131072,
+            implementation_class_uid="1.2.3.4",
+            asynchronous_operations_window=window,
+        ),
     )
 
 
@@ -142,8 +148,8 @@ class Peer:
         with suppress(BrokenPipeError, ConnectionResetError):  # its answer can still be read
             self.socket.sendall(b"".join(pieces))
 
-    def associate(self, *contexts: Syntaxes) -> AssociateAC:
-        self.send(associate_rq(*contexts).encode())
+    def associate(self, *contexts: Syntaxes, window: tuple[int, int] | None = None) -> AssociateAC:
+        self.send(associate_rq(*contexts, window=window).encode())
         response = self.read()
         assert isinstance(response, AssociateAC), response
         return response

@@ -5,9 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
-from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
+from isocenter.dictionary.transfer_syntaxes import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
+from isocenter.dimse.messages import CCancelRQ, CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
-from tests.server.support import ECHO, FIND, IMPLICIT, Peer, echo_seconds, store_all
+from tests.server.support import (
+    COMMAND,
+    ECHO,
+    FIND,
+    IMPLICIT,
+    LAST,
+    Peer,
+    echo_seconds,
+    p_data,
+    store_all,
+)
 from tests.server.support_instances import (
     PATIENT_ID,
     PATIENT_NAME,
@@ -162,6 +176,7 @@ CUNNING = {
     b"D?E^J": 1,
     b"doe*": 1,
     b"\"": 0,
+    b'""': 0,
     b"\0": 8,
 }  # fmt: skip
 
@@ -185,6 +200,52 @@ def test_a_pattern_that_backtracks_keeps_nobody_waiting(node: Node):
         assert peer.read_matches()[-1].status in (SUCCESS, MISMATCH)
 
 
+# Keys that are answered from stored headers
+
+COMMENTS, REQUESTS = 0x00204000, 0x00400275
+
+
+def nested(depth: int) -> Elements:
+    key: Elements = {COMMENTS: RawElement("LT", b"x")}
+    for _ in range(depth):
+        key = {REQUESTS: RawElement("SQ", [key])}
+    return key
+
+
+HEADER_KEYS: dict[str, tuple[Elements, int]] = {
+    "a deep sequence": (nested(60), SUCCESS),
+    "ten thousand items": ({REQUESTS: RawElement("SQ", [nested(0)] * 10_000)}, MISMATCH),
+    "ten thousand empty items": ({REQUESTS: RawElement("SQ", [{}] * 10_000)}, SUCCESS),
+    "an endless text": ({COMMENTS: RawElement("LT", b"A" * 60_000)}, SUCCESS),
+    "an endless pattern": ({COMMENTS: RawElement("LT", b"*a" * 30_000)}, MISMATCH),
+    "a pattern that backtracks": ({COMMENTS: RawElement("LT", b"*a" * 500 + b"b")}, SUCCESS),
+    "ten thousand values": ({0x00080008: RawElement("CS", b"\\".join([b"A"] * 10_000))}, SUCCESS),
+    "no date": ({0x00080022: RawElement("DA", b"soon")}, MISMATCH),
+    "no number": ({0x00180050: RawElement("DS", b"thick")}, SUCCESS),
+    "a name as a sequence": ({PATIENT_NAME: RawElement("SQ", [nested(1)])}, SUCCESS),
+    "an unknown element": ({0x00080FFE: RawElement("LO", b"%_'")}, SUCCESS),
+    "pixels": ({0x7FE00010: RawElement("OW", b"\0" * 60_000)}, SUCCESS),
+}
+
+
+@pytest.mark.parametrize("what", HEADER_KEYS)
+def test_strange_keys_of_the_header_have_an_answer(node: Node, what: str):
+    keys, status = HEADER_KEYS[what]
+    assert ask(node, {**studies(uid=b"1.2.3.40.0"), **keys})[1] == status
+
+
+def test_a_thousand_header_keys_are_answered(node: Node):
+    keys: Elements = {0x00180000 + number: RawElement("LO", b"") for number in range(0x10, 0x3F8)}
+    assert ask(node, {**studies(), **keys}) == (len(NAMES) + 1, SUCCESS)
+
+
+def test_a_vr_that_does_not_exist_is_no_key(node: Node):
+    odd = b"\x08\0\x81\0ZZ\4\0Road"
+    with Peer.associated(node.port, FIND) as peer:
+        responses = peer.find(encode_elements(studies(), EXPLICIT_VR_LITTLE_ENDIAN) + odd)
+    assert [response.status for response in responses] == [0xFF01] * (len(NAMES) + 1) + [SUCCESS]
+
+
 # C-CANCEL
 
 
@@ -202,16 +263,24 @@ def test_a_cancel_ends_the_stream_of_matches(node: Node):
 
 
 def test_a_cancel_in_one_breath_with_the_request_is_obeyed(node: Node):
-    """All answers but the last may already be cancelled; which of both wins is a matter of time."""
+    """It arrives with the request, so it has arrived before the first match."""
+    command = CFindRQ(message_id=1, affected_sop_class_uid=STUDY_ROOT_FIND).encode()
+    cancel = CCancelRQ(message_id_being_responded_to=1).encode()
+    identifier = encode_elements(images(), EXPLICIT_VR_LITTLE_ENDIAN)
     with Peer.associated(node.port, FIND, ECHO) as peer:
-        peer.cancel(peer.begin_find(images()))
-        assert peer.read_matches()[-1].status in (CANCEL, SUCCESS)
+        peer.send(
+            p_data(1, COMMAND | LAST, command),
+            p_data(1, LAST, identifier),
+            p_data(1, COMMAND | LAST, cancel),
+        )
+        assert [response.status for response in peer.read_matches()] == [CANCEL]
         assert peer.echo(3) == 0
 
 
 def test_a_cancel_of_many_unread_matches_answers_fe00(node: Node):
     """Eight queries fill every buffer on the way, so that none can have ended when cancelled."""
-    with Peer.associated(node.port, FIND, ECHO, receive_buffer=2048) as peer:
+    with Peer(node.port, receive_buffer=2048) as peer:
+        peer.associate(FIND, ECHO, window=(8, 1))
         message_ids = [peer.begin_find(images()) for _ in range(8)]
         for message_id in message_ids:
             peer.cancel(message_id)

@@ -31,10 +31,13 @@ def request(*roles: RoleSelection, syntaxes: tuple[str, ...]) -> AssociateRQ:
         ((IMPLICIT, EXPLICIT), True, EXPLICIT),
         ((BIG_ENDIAN, IMPLICIT, EXPLICIT), True, EXPLICIT),
         ((IMPLICIT,), True, IMPLICIT),
-        ((JPEG_2000, EXPLICIT), True, JPEG_2000),
+        ((JPEG_2000, IMPLICIT, EXPLICIT), True, EXPLICIT),
+        ((JPEG_2000, IMPLICIT), True, IMPLICIT),
+        ((JPEG_2000, BIG_ENDIAN), True, JPEG_2000),
+        ((JPEG_2000, EXPLICIT), False, JPEG_2000),
     ],
 )
-def test_who_retrieves_is_given_what_is_stored_most(syntaxes, receiving, chosen):
+def test_who_retrieves_is_given_what_nearly_all_can_be_converted_to(syntaxes, receiving, chosen):
     roles = [RoleSelection(CT, scu_role=False, scp_role=True)] if receiving else []
     asked = request(*roles, syntaxes=syntaxes)
     (proposed,) = asked.presentation_contexts

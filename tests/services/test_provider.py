@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from isocenter.dimse.messages import CStoreRQ
+from isocenter.services.failures import NoFailureLog
 from isocenter.services.provider import ProvidedAssociation
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.events import Aborted, AssociationRequested, DataReceived
@@ -20,7 +21,9 @@ class Connection:
     def __init__(self) -> None:
         self.peer, self.host, self.congested, self.reading = "peer", "host", False, True
         contexts = {1: AcceptedContext(1, CT, EXPLICIT)}
-        self.core = SimpleNamespace(accepted_contexts=contexts, request=REQUEST, closing=False)
+        self.core = SimpleNamespace(
+            accepted_contexts=contexts, request=REQUEST, response=None, closing=False
+        )
 
     def pause_reading(self) -> None:
         self.reading = False
@@ -49,6 +52,7 @@ def test_a_paused_association_that_ends_is_read_again_or_its_close_would_never_b
     connection, operation = Connection(), Lagging()
     node: Any = SimpleNamespace(
         post=lambda call: call(),
+        failures=NoFailureLog(),
         answer=lambda *_: True,
         service_for=lambda _: SimpleNamespace(begin=lambda *_: operation),
     )

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydicom import Dataset, dcmwrite
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from tests.support.processes import Server, free_port, require, run, run_module
 
@@ -89,3 +92,19 @@ def pynetdicom_qrscp(folder: Path, destination: tuple[str, int] | None = None) -
             more.write(f"\n[{title}]\nae_title: {title}\naddress: 127.0.0.1\nport: {there}\n")
     command = [sys.executable, "-m", "pynetdicom", "qrscp", "-v", "-c", config]
     return Server(command, port, folder / "qrscp.log")
+
+
+def dcmtk_wlmscpfs(folder: Path, *items: Dataset, ae_title: str = "WORKLIST") -> Server:
+    """DCMTK's worklist provider, which serves these items from files."""
+    program = require("wlmscpfs", "dcmtk")
+    files = folder / ae_title
+    files.mkdir(parents=True)
+    (files / "lockfile").touch()
+    for number, item in enumerate(items):
+        item.file_meta = FileMetaDataset()
+        item.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        item.file_meta.MediaStorageSOPClassUID = "1.2.276.0.7230010.3.1.0.1"
+        item.file_meta.MediaStorageSOPInstanceUID = f"1.2.{number + 1}"
+        dcmwrite(files / f"{number}.wl", item, enforce_file_format=True)
+    port = free_port()
+    return Server([program, "-v", "-dfp", folder, str(port)], port, folder / "wlmscpfs.log")

@@ -32,12 +32,15 @@ def free_port() -> int:
             return port
 
 
-def require(program: str, package: str) -> str:
-    """The path of a foreign program; skips the test, saying what is missing, if there is none."""
-    path = shutil.which(program)
-    if path is None:
+def require(program: str, package: str, *, path: str | None = None) -> str:
+    """The path of a foreign program; skips the test, saying what is missing, if there is none.
+
+    `path` is where to look instead of PATH.
+    """
+    found = shutil.which(program, path=path)
+    if found is None:
         pytest.skip(f"{program} is not installed (Debian package {package})")
-    return path
+    return found
 
 
 def run(

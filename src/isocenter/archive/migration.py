@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy.exc import DBAPIError
+
 from isocenter.errors import IsocenterError
 
 
@@ -31,15 +33,18 @@ def migrate(
     connection = None
     try:
         connection = connect(path)
+        # In this order: another process may be making the tables, revision and all, meanwhile.
+        has_tables = _has_tables(connection)
         revision = _revision(connection)
-        if revision is None and _has_tables(connection):
+        if has_tables and revision is None:
             raise migrations.unusable(
                 f"{path.name} is a database, but not {migrations.what} of Isocenter."
             )
         if revision != migrations.head:
             _upgrade(connection, migrations)
-    except sqlite3.DatabaseError as error:
-        raise migrations.unusable(f"{path.name} cannot be opened: {error}.") from error
+    except (sqlite3.DatabaseError, DBAPIError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise migrations.unusable(f"{path.name} cannot be opened: {reason}.") from error
     finally:
         if connection is not None:
             connection.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,22 @@ from isocenter.cli.verbosity import Verbosity, say, verbosity
 
 if TYPE_CHECKING:
     from isocenter.services.association import ClientAssociation, Destination
+    from isocenter.upperlayer.user_information import ExtendedNegotiation
 
 
 @contextmanager
 def associate(
-    destination: Destination, contexts: Sequence[tuple[str, Sequence[str]]]
+    destination: Destination,
+    contexts: Sequence[tuple[str, Sequence[str]]],
+    *,
+    receiving: Collection[str] = (),
+    extended: Sequence[ExtendedNegotiation] = (),
 ) -> Iterator[ClientAssociation]:
-    """An association for these (abstract syntax, transfer syntaxes), released at the end."""
-    with destination.connect(contexts) as association:
+    """An association for these (abstract syntax, transfer syntaxes), released at the end.
+
+    `receiving` and `extended` are those of `Destination.connect`.
+    """
+    with destination.connect(contexts, receiving=receiving, extended=extended) as association:
         if verbosity() >= Verbosity.VERBOSE:
             _tell(association, len(contexts))
         yield association

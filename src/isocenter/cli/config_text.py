@@ -8,9 +8,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from isocenter.server.config import Peer, Section
+from isocenter.server.config import Peer
 from isocenter.server.config_keys import PEERS, SECTIONS, ConfigKey, keys_of, toml_value
 from isocenter.server.config_loading import LoadedConfig
+from isocenter.server.config_values import Section
 
 _WIDTH = 96
 
@@ -31,7 +32,8 @@ def commented_toml() -> str:
     """A file to begin with: every key, explained, commented out at its default."""
     blocks = [
         "# The configuration of an Isocenter node. Each key stands here at its default; remove\n"
-        "# the `#` before a key to change it. A change takes effect when the node is restarted.\n"
+        "# the `#` before a key to change it. A change takes effect when the node is restarted;\n"
+        "# that of a peer does at once, and `isocenter peer add` writes one.\n"
         "# Check it with `isocenter config check FILE`.\n"
     ]
     for section, model in SECTIONS.items():
@@ -73,7 +75,8 @@ What is not given keeps its default. Later sources win, key by key:
 
 A key that does not exist is an error, not a silent no-op. Sizes are bytes or texts like
 `"256 MiB"`; times are seconds. The file is read once: **a change takes effect when the node is
-started again**, except `[peers]`, which the commands read each time.
+started again**, except in `[peers]`: those are read anew as soon as the file has changed, by the
+commands and by a running node. `isocenter peer add|list|test|remove` takes care of them.
 """
 
 

@@ -39,8 +39,11 @@ COMMANDS: dict[str, LazyCommand] = {
     "import": LazyCommand("import_", "Take files and directories into the local archive."),
     "reindex": LazyCommand("reindex", "Rebuild the index from the packs alone."),
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),
+    "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
+    "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
+    "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
     "config": LazyCommand("config", "Show, check or begin a configuration."),
     "version": LazyCommand("version", "Show the versions of isocenter and what it runs on."),
 }

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import struct
-import warnings
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from isocenter.cli.query_keys import SPECIFIC_CHARACTER_SET, Key
 from isocenter.dictionary.elements import format_tag
-from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-from isocenter.encoding.character_sets import decode_text
-from isocenter.encoding.elements import Elements, RawElement, encode_elements
+from isocenter.encoding.character_sets import UTF_8, decode_text
+from isocenter.encoding.elements import Elements, RawElement
+from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, declared_character_set
+from isocenter.services.data_sets import quiet_pydicom, to_dataset
+from isocenter.services.query_identifier import find_element
+from isocenter.services.query_keys import Key
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -25,12 +25,16 @@ _NUMBERS = {
 }
 
 
+def headings(keys: Sequence[Key]) -> list[str]:
+    """What stands above the columns of a table: names, and paths where names are not enough."""
+    names = Counter(key.name for key in keys)
+    return [key.path if names[key.name] > 1 else key.name for key in keys]
+
+
 def table_row(match: Elements, keys: Sequence[Key]) -> list[str]:
     """The values of `keys` in a match as text; what is absent is empty."""
-    character_set = match.get(SPECIFIC_CHARACTER_SET)
-    declared = character_set.value if character_set else None
-    declared = declared if isinstance(declared, bytes) else None
-    return [_text(match.get(key.tag), declared) for key in keys]
+    declared = declared_character_set(match)
+    return [_text(find_element(match, key), declared) for key in keys]
 
 
 def to_json(match: Elements) -> dict[str, Any]:
@@ -38,31 +42,18 @@ def to_json(match: Elements) -> dict[str, Any]:
 
     A value that is not what its VR demands is given as VR UN, byte for byte.
     """
-    from io import BytesIO
-
-    from pydicom.filereader import read_dataset
-
-    encoded = encode_elements(match, EXPLICIT_VR_LITTLE_ENDIAN)
-    with _quiet_pydicom():
-        data_set = read_dataset(BytesIO(encoded), is_implicit_VR=False, is_little_endian=True)
+    data_set = to_dataset(match)
+    with quiet_pydicom():
         model = {f"{tag:08X}": _element_json(data_set, tag, match[tag]) for tag in sorted(match)}
     # PS3.18 F.2.1: JSON is UTF-8, whatever the peer's character set was.
     if f"{SPECIFIC_CHARACTER_SET:08X}" in model:
-        model[f"{SPECIFIC_CHARACTER_SET:08X}"] = {"vr": "CS", "Value": ["ISO_IR 192"]}
+        model[f"{SPECIFIC_CHARACTER_SET:08X}"] = {"vr": "CS", "Value": [UTF_8]}
     return model
 
 
 def _element_json(data_set: Dataset, tag: int, raw: RawElement) -> dict[str, Any]:
-    from pydicom.charset import decode_element
-
     try:
-        element = data_set[tag]
-        if element.VR == "SQ":
-            for item in element.value:
-                item.decode()
-        else:
-            decode_element(element, data_set._character_set)
-        return element.to_json_dict(None, 0)
+        return data_set[tag].to_json_dict(None, 0)
     except Exception:  # pydicom raises whatever its converters happen to raise
         value = raw.value if isinstance(raw.value, bytes) else b""
         return (
@@ -72,21 +63,7 @@ def _element_json(data_set: Dataset, tag: int, raw: RawElement) -> dict[str, Any
         )
 
 
-@contextmanager
-def _quiet_pydicom() -> Iterator[None]:
-    """A peer's odd values are shown, not commented on: by warning or log, in another's words."""
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _text(element: RawElement | None, character_set: bytes | None) -> str:
+def _text(element: RawElement | None, character_set: str | None) -> str:
     if element is None:
         return ""
     vr, value = element

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from isocenter.cli.peer_address import calling_ae_title, resolve_peer
 from isocenter.cli.verbosity import say, verbosity_options
 
+if TYPE_CHECKING:
+    from isocenter.upperlayer.user_information import UserIdentity
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MINIMUM_PDU, MAXIMUM_PDU = 4096, 1 << 20
+MAXIMUM_PASSCODE = 1024  # bytes; far from the 64 KiB of an item (PS3.7 D.3.3.7.1)
 A_DAY = 86400.0  # what a timeout of 0, "no limit", comes to
 PORT = click.IntRange(1, 65535)
 
@@ -36,6 +41,8 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
         connect_timeout: float,
         association_timeout: float,
         response_timeout: float,
+        user: str | None,
+        password_file: str | None,
         **arguments: Any,
     ) -> Any:
         from isocenter.services.association import Destination
@@ -56,6 +63,8 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
                 release=patience,
                 idle=max(600.0, response_timeout or A_DAY),
             ),
+            transfer_syntaxes=address.transfer_syntaxes,
+            user_identity=_user_identity(user, password_file),
         )
         say(f"{destination.calling_ae} calls {destination}.")
         return function(destination=destination, **arguments)
@@ -64,6 +73,21 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(_ASSOCIATION_OPTIONS):
         decorated = decorate(decorated)
     return decorated
+
+
+def _user_identity(user: str | None, password_file: str | None) -> UserIdentity | None:
+    """What is told of the user (PS3.7 D.3.3.7.1). Raises OSError."""
+    from isocenter.upperlayer.user_information import UserIdentity, UserIdentityType
+
+    if user is None:
+        if password_file is not None:
+            raise click.UsageError("--password-file needs --user.")
+        return None
+    if password_file is None:
+        return UserIdentity(UserIdentityType.USERNAME, user.encode())
+    with Path(password_file).open("rb") as stream:
+        passcode = stream.readline(MAXIMUM_PASSCODE).rstrip(b"\r\n")
+    return UserIdentity(UserIdentityType.USERNAME_AND_PASSCODE, user.encode(), passcode)
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -167,6 +191,13 @@ _ASSOCIATION_OPTIONS: tuple[Decorator, ...] = (
         help="The largest PDU that we accept.",
     ),
     not_yet("+tls", "--tls", what="connections are plain DICOM, TLS comes in a later version"),
-    not_yet("-usr", "--user", what="user identity negotiation comes in a later version"),
+    click.option(
+        "-usr", "--user", "user", metavar="NAME", help="Tell the peer this user name (unencrypted)."
+    ),
+    click.option(
+        "--password-file",
+        metavar="FILE",
+        help="With --user: tell the passcode in the first line of FILE, too (unencrypted).",
+    ),
     config_option,
 )

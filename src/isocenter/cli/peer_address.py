@@ -15,7 +15,7 @@ from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
 from isocenter.server.config_file import is_configured
 
 if TYPE_CHECKING:
-    from isocenter.server.config import Config
+    from isocenter.server.config import Config, Peer
 
 DEFAULT_CALLED_AE = "ANY-SCP"
 DEFAULT_CALLING_AE = "ISOCENTER"
@@ -29,11 +29,12 @@ class AddressError(IsocenterError, ValueError):
 
 
 class PeerAddress(NamedTuple):
-    """Where to connect and which AE title to call there."""
+    """Where to connect, which AE title to call there, and which transfer syntaxes it likes best."""
 
     host: str
     port: int
     ae_title: str
+    transfer_syntaxes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -113,7 +114,17 @@ def _configured_peer(name: str, config: str | None) -> PeerAddress | None:
     if not is_configured(config):
         return None
     peer = _configuration(config).peers.get(name)
-    return PeerAddress(peer.host, peer.port, peer.ae_title) if peer else None
+    return address_of(name, peer) if peer else None
+
+
+def address_of(name: str, peer: Peer) -> PeerAddress:
+    """The address of a peer of the configuration. Raises AddressError for one that needs TLS."""
+    if peer.tls:
+        raise AddressError(
+            f"The peer {name!r} is configured with TLS, which this version cannot do yet; it is "
+            "not called without."
+        )
+    return PeerAddress(peer.host, peer.port, peer.ae_title, peer.transfer_syntaxes)
 
 
 def _configuration(config: str | None) -> Config:

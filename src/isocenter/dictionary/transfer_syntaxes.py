@@ -1,6 +1,7 @@
 """The transfer syntaxes of PS3.6 Annex A, and what PS3.5 chapter 10 and Annex A say of each."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -77,3 +78,33 @@ def transfer_syntax(uid: str) -> TransferSyntax:
     """
     known = TRANSFER_SYNTAXES.get(uid)
     return known if known is not None else _describe(uid, uid)
+
+
+def find_transfer_syntax(text: str) -> TransferSyntax | None:
+    """The transfer syntax that a person means by `text`: its UID, its name or its keyword.
+
+    Case, spaces and punctuation do not matter in names: "jpeg-ls lossless" is "JPEGLSLossless".
+    """
+    text = text.strip()
+    return TRANSFER_SYNTAXES.get(text) or TRANSFER_SYNTAXES.get(_by_name().get(_bare(text), ""))
+
+
+def transfer_syntax_keyword(uid: str) -> str:
+    """The keyword of PS3.6, "ExplicitVRLittleEndian"; `uid` itself where there is none."""
+    facts = UIDS.get(uid)
+    return (facts[2] if facts else "") or uid
+
+
+@cache
+def _by_name() -> Mapping[str, str]:
+    names: dict[str, str] = {}
+    for uid in TRANSFER_SYNTAXES:
+        name, _, keyword, _ = UIDS[uid]
+        for spelling in (name, name.partition(" (")[0], keyword):
+            if spelling:
+                names.setdefault(_bare(spelling), uid)
+    return names
+
+
+def _bare(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()

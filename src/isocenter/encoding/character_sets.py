@@ -63,9 +63,12 @@ def _decode(value: bytes, character_set: _CharacterSet | None, vr: str) -> str:
             return value.decode("utf_8")
         except UnicodeDecodeError:
             return value.decode("latin_1")
-    codec, initial, _ = character_set
-    if codec is None and initial.g1 is not None and ESCAPE not in value:
-        codec = initial.g1.codec
+    codec, initial, others = character_set
+    if codec is None and ESCAPE not in value:
+        # Some writers, pydicom with Chinese among them, leave out the escape sequence of the only
+        # set that bytes beyond ASCII can be of.
+        upper = next((each.g1 for each in (initial, *others) if each.g1 is not None), None)
+        codec = None if upper is None else upper.codec
     if codec is not None:
         return value.decode(codec, "replace")
     return decode_extended(value, initial, _DELIMITERS.get(vr, _VALUE_DELIMITERS))

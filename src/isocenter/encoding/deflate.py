@@ -1,7 +1,7 @@
 """Deflated data sets, PS3.5 A.5: one RFC 1951 stream, inflated piece by piece and never whole.
 
-Seventy bytes of stream can become a million, so both functions hold no more than one piece of
-output besides what they are asked to return.
+Seventy bytes of stream can become a million, so no function holds more than one piece of
+output besides what it is asked to return.
 """
 
 import zlib
@@ -36,6 +36,14 @@ def inflate_header(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start
     return b"".join(pieces)
 
 
+def inflate(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS) -> bytearray:
+    """The whole data set. Raises like `check_inflated_size`."""
+    inflated = bytearray()
+    for piece in _inflate_all(buffer, 0, limits):
+        inflated += piece
+    return inflated
+
+
 def check_inflated_size(
     buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start: int = 0
 ) -> int:
@@ -46,6 +54,11 @@ def check_inflated_size(
         TruncatedDataSet: the stream does not end within the buffer.
         MalformedDataSet: the bytes are no deflate stream.
     """
+    return sum(map(len, _inflate_all(buffer, start, limits)))
+
+
+def _inflate_all(buffer: Buffer, start: int, limits: ScanLimits) -> Iterator[bytes]:
+    """The pieces of the whole output, within the limits."""
     total = 0
     for piece, consumed in _inflate(buffer, start, whole=True):
         total += len(piece)
@@ -53,7 +66,7 @@ def check_inflated_size(
             raise LimitExceeded("The data set inflates to more than the limit allows")
         if total > RATIO_ASKED_BEYOND and total > limits.max_inflate_ratio * consumed:
             raise LimitExceeded("The data set is deflated more than pictures ever are")
-    return total
+        yield piece
 
 
 def _inflate(buffer: Buffer, start: int, *, whole: bool) -> Iterator[tuple[bytes, int]]:

@@ -4,7 +4,8 @@ Values stay bytes in the byte order of the transfer syntax; sequences are lists 
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from itertools import repeat
 from typing import NamedTuple
 
 from isocenter.dictionary.elements import format_tag, implicit_vr
@@ -28,6 +29,7 @@ from isocenter.encoding.forms import (
     implicit_form,
 )
 from isocenter.encoding.limits import DEFAULT_LIMITS, ScanLimits
+from isocenter.encoding.nesting import skip_undefined
 
 Value = bytes | list["Elements"]
 """A value field as it stands, or the items of a sequence."""
@@ -75,6 +77,29 @@ def decode_elements(
     return _Decoder(buffer, limits, on_item).data_set(0, len(buffer), form, 0)[0]
 
 
+def pick_elements(
+    buffer: Buffer, syntax: TransferSyntax, wanted: Set[int], limits: ScanLimits = DEFAULT_LIMITS
+) -> tuple[Elements, bool]:
+    """Those of the `wanted` elements, sequences included, that a data set's top level has.
+
+    `buffer` is the data set or its beginning. False says that it ends before all were passed:
+    elements stand in ascending order (PS3.5 7.1), so nothing is read behind the last one wanted,
+    nor behind pixel data.
+
+    Raises:
+        MalformedDataSet, LimitExceeded, ValueError: as for `decode_elements`.
+    """
+    if syntax.deflated:
+        raise ValueError("A deflated data set must be inflated before it is read.")
+    form = detect_form(buffer, 0, form_of(syntax))
+    picked: Elements = {}
+    try:
+        complete = _Decoder(buffer, limits, None).pick(wanted, form, picked)
+    except TruncatedDataSet:
+        return picked, False
+    return picked, complete
+
+
 class _Decoder:
     """One pass over one buffer, with what is left of its limits."""
 
@@ -104,6 +129,30 @@ class _Decoder:
         if position != end:
             raise MalformedDataSet("An element is longer than the item it lies in", position)
         return elements, position
+
+    def pick(self, wanted: Set[int], form: Form, picked: Elements) -> bool:
+        """Put elements of the top level into `picked`; say whether the last of them was passed."""
+        position, end, last = 0, len(self.buffer), max(wanted, default=-1)
+        while position < end:
+            self._spend(position)
+            tag, vr, value, length = self._header(position, form)
+            if tag > last or form.word(tag) == form.pixel_data:
+                return True
+            undefined = length == UNDEFINED_LENGTH
+            if tag not in wanted:
+                position = self._passed(vr, value, form) if undefined else value + length
+            elif undefined or vr == "SQ":
+                picked[tag], position = self._sequence(tag, vr, value, length, form, 0)
+            else:
+                picked[tag] = RawElement(vr, self._value(position, value, length))
+                position = value + length
+        return False
+
+    def _passed(self, vr: str, value: int, form: Form) -> int:
+        """The position after an element of undefined length."""
+        sequence = form.implicit_vr or vr in ("SQ", "UN")
+        budget = repeat(None, self.elements_left)
+        return skip_undefined(self.buffer, value, form, sequence, budget, self.max_depth)
 
     def _header(self, position: int, form: Form) -> tuple[int, str, int, int]:
         """Tag, VR, start of the value, length."""

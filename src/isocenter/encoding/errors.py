@@ -27,3 +27,7 @@ class LimitExceeded(EncodingError):
 
 class NotPart10(EncodingError):
     """The bytes are not a DICOM file."""
+
+
+class UndecodablePixelData(EncodingError):
+    """Compressed pixel data that is damaged, or that no decoder here understands."""

@@ -45,6 +45,8 @@ class Form(NamedTuple):
     """Word and 32-bit length: implicit VR headers, items and delimiters."""
     length: Struct
     """The 32-bit length of a long explicit VR header."""
+    vr_code: Struct
+    """The number that `header` has for a VR's two letters."""
     short_vrs: frozenset[int]
     long_vrs: frozenset[int]
     sequence_vrs: frozenset[int]
@@ -80,6 +82,7 @@ def _form(*, implicit_vr: bool, little_endian: bool) -> Form:
         header=Struct(order + ("II" if implicit_vr else "IHH")),
         tag_and_length=Struct(order + "II"),
         length=Struct(order + "I"),
+        vr_code=vr_code,
         short_vrs=codes(SHORT_VRS),
         long_vrs=codes(LONG_VRS),
         sequence_vrs=codes(frozenset({"SQ", "UN"})),
@@ -95,6 +98,9 @@ _FORMS = {
     for implicit_vr in (False, True)
     for little_endian in (False, True)
 }
+
+LITTLE_ENDIAN_IMPLICIT = _FORMS[True, True]
+"""The form of values of VR UN without a length, whatever is around them (PS3.5 6.2.2)."""
 
 
 def form_of(syntax: TransferSyntax) -> Form:

@@ -31,6 +31,7 @@ from isocenter.server.commitment_delivery import ReportDelivery, Requester
 from isocenter.server.config import Config
 from isocenter.server.io_priority import lower_io_priority
 from isocenter.server.jobs import JobRunner
+from isocenter.server.peers import Peers
 from isocenter.services.destination import Destinations
 from isocenter.services.provider import ProvidedAssociation
 from isocenter.services.storage_commitment import CommitmentReport, Reference
@@ -75,7 +76,12 @@ class CommitmentDesk:
     kind = JOB_KIND
 
     def __init__(
-        self, config: Config, archive: Archive, workflow: Workflow, destinations: Destinations
+        self,
+        config: Config,
+        archive: Archive,
+        workflow: Workflow,
+        peers: Peers,
+        destinations: Destinations,
     ) -> None:
         settings = self._settings = config.commitment
         self._commitments = Commitments(workflow, Jobs(workflow))
@@ -84,7 +90,7 @@ class CommitmentDesk:
         self._check_thread = ThreadPoolExecutor(
             1, thread_name_prefix="safekeeping", initializer=lower_io_priority
         )
-        self._delivery = ReportDelivery(config, destinations, self._threads)
+        self._delivery = ReportDelivery(config, peers, destinations, self._threads)
         self._runner = JobRunner(
             self._commitments.jobs,
             self,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
@@ -20,8 +19,10 @@ import structlog
 from isocenter.dictionary.sop_classes import STORAGE_COMMITMENT_PUSH
 from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.errors import IsocenterError
-from isocenter.server.config import CommitmentDelivery, Config
+from isocenter.server.config import Config
+from isocenter.server.config_values import CommitmentDelivery
 from isocenter.server.jobs import Hopeless, Parked
+from isocenter.server.peers import Peers
 from isocenter.services.destination import Address, DestinationAssociation, Destinations
 from isocenter.services.errors import ServiceError
 from isocenter.services.outgoing import Outgoing
@@ -64,13 +65,15 @@ class _OpenWay(NamedTuple):
 class ReportDelivery:
     """Delivers reports. For the loop's thread."""
 
-    def __init__(self, config: Config, destinations: Destinations, threads: Executor) -> None:
+    def __init__(
+        self, config: Config, peers: Peers, destinations: Destinations, threads: Executor
+    ) -> None:
         self._own_titles = (config.node.ae_title, *config.node.also_known_as)
         self._timeout = config.commitment.response_timeout
         self._patience = config.commitment.first_retry
         self._destinations = destinations
         self._threads = threads
-        self._ways = _ways_by_ae_title(config)
+        self._peers = peers
         self._open: dict[int, _OpenWay] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._unreachable: dict[str, tuple[float, NotDelivered]] = {}
@@ -182,7 +185,8 @@ class ReportDelivery:
         )
 
     def _ways_of(self, ae_title: str) -> tuple[CommitmentDelivery, ...]:
-        return self._ways.get(ae_title, EVERY_WAY)
+        peer = self._peers.find(ae_title)
+        return EVERY_WAY if peer is None else peer.commitment_delivery
 
 
 def _usable_context(association: DestinationAssociation) -> AcceptedContext:
@@ -198,10 +202,3 @@ def _usable_context(association: DestinationAssociation) -> AcceptedContext:
         if role.sop_class_uid == STORAGE_COMMITMENT_PUSH and not role.scp_role:
             raise NotDelivered(f"{connection.peer} does not accept us as SCP (role selection).")
     return context
-
-
-def _ways_by_ae_title(config: Config) -> Mapping[str, tuple[CommitmentDelivery, ...]]:
-    ways: dict[str, tuple[CommitmentDelivery, ...]] = {}
-    for peer in config.peers.values():  # of two with one AE title the first, as in C-MOVE
-        ways.setdefault(peer.ae_title, peer.commitment_delivery)
-    return ways

@@ -13,13 +13,13 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from isocenter.server.addressing import RULE
-from isocenter.server.config import (
+from isocenter.server.config import Config, Peer
+from isocenter.server.config_values import (
     GIB,
     KIB,
     MIB,
-    Config,
-    Peer,
     Section,
+    TransferSyntaxUID,
     checked_ae_title,
     parsed_size,
 )
@@ -151,9 +151,14 @@ def _allowed(key: ConfigKey) -> str:
         return RULE
     if annotation is str:
         return "a text that is not empty"
-    item = next(iter(get_args(annotation)), None)
+    return _allowed_list(get_args(annotation)[0])
+
+
+def _allowed_list(item: Any) -> str:
     if get_origin(item) is Literal:
         return f"a list of {', '.join(get_args(item))}"
+    if item is TransferSyntaxUID:
+        return "a list of transfer syntaxes, by name or UID"
     return "a list of AE titles"
 
 

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config, Peer
-from isocenter.server.config_file import ENVIRONMENT_PREFIX, find_config_file
+from isocenter.server.config_file import DEFAULT_FILE, ENVIRONMENT_PREFIX, find_config_file
 from isocenter.server.config_keys import PEERS, SECTIONS, all_keys, find_key
 from isocenter.server.config_lines import key_lines
 
@@ -84,11 +84,7 @@ def load_config(
     values: dict[str, Any] = {}
     origins: dict[KeyPath, str] = {}
     if path is not None:
-        text = _read_text(path)
-        values = _parse(text, path)
-        origins |= {key: str(path) for key, _ in _leaves(values)}
-        origins |= {key: f"{path}:{line}" for key, line in key_lines(text).items()}
-        _resolve_data_directory(values, path)
+        values, origins = _file_values(read_text(path), path)
     if environment:
         layer = _environment_values()
         origins |= {key: _variable(key) for key, _ in _leaves(layer)}
@@ -97,14 +93,38 @@ def load_config(
         if value is not None:
             _merge(values, _nested(key, value))
             origins[key] = COMMAND_LINE
+    config = _validated(values, origins, path)
+    if path is not None or environment:
+        config.read_from(path or Path(DEFAULT_FILE))
+    return LoadedConfig(config, path, origins)
+
+
+def check_text(text: str, path: Path) -> Config:
+    """The configuration that a file's text would be, by itself. Raises ConfigError."""
+    values, origins = _file_values(text, path)
+    return _validated(values, origins, path)
+
+
+def _validated(
+    values: Mapping[str, Any], origins: Mapping[KeyPath, str], path: Path | None
+) -> Config:
     try:
-        return LoadedConfig(Config.model_validate(values), path, origins)
+        return Config.model_validate(values)
     except ValidationError as error:
         problems = (_problem(detail, origins, path) for detail in error.errors())
         raise ConfigError(*problems) from None
 
 
-def _read_text(path: Path) -> str:
+def _file_values(text: str, path: Path) -> tuple[dict[str, Any], dict[KeyPath, str]]:
+    values = _parse(text, path)
+    origins = {key: str(path) for key, _ in _leaves(values)}
+    origins |= {key: f"{path}:{line}" for key, line in key_lines(text).items()}
+    _resolve_data_directory(values, path)
+    return values, origins
+
+
+def read_text(path: Path) -> str:
+    """What a configuration file says. Raises ConfigError."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAXIMUM_FILE_SIZE + 1)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from isocenter.archive import receiving
 from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.outcome import Outcome
 from isocenter.archive.pack_reader import PackReader
-from isocenter.archive.query import InvalidQuery, find
+from isocenter.archive.query import HeaderReader, InvalidQuery, Rules, find
+from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
-from isocenter.services.query_retrieve_scp import InvalidIdentifier, Matches, Model
+from isocenter.encoding.elements import Elements
+from isocenter.server.transcoder import ConvertedDataSet, Transcoder
+from isocenter.services.extended_negotiation import Matching
+from isocenter.services.find_operation import InvalidIdentifier, Matches
+from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.storage_scp import Announcement, Incoming
-from isocenter.services.sub_operations import Instance
+from isocenter.services.store_contexts import Instance
 
 COMMIT_SECONDS = 10.0
 """How long a query waits for what was acknowledged before it to reach the index."""
@@ -31,27 +38,51 @@ class ArchiveSink:
 
 
 class ArchiveQueries:
-    """The archive's query engine, as the C-FIND provider wants it."""
+    """The archive's query engine, as the C-FIND provider wants it.
 
-    def __init__(self, archive: Archive) -> None:
+    `header_limit` bounds the stored headers that one query may read.
+    """
+
+    def __init__(self, archive: Archive, header_limit: int | None) -> None:
         self._archive = archive
+        self._header_limit = header_limit
 
-    def find(self, model: Model, level: str, keys: Mapping[int, str]) -> Matches:
+    def find(self, model: Model, level: str, identifier: Elements, matching: Matching) -> Matches:
         """Start a query that sees every instance acknowledged so far.
 
         Raises InvalidIdentifier; IndexUnavailable when the index does not take what it was given.
         """
         try:
-            return find(_caught_up(self._archive), model, level, keys)
+            return find(
+                _caught_up(self._archive),
+                model,
+                level,
+                identifier,
+                rules=_rules(matching),
+                relational=matching.relational,
+                headers=HeaderReader(self._archive.packs.root),
+                header_limit=self._header_limit,
+            )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
+
+
+def _rules(matching: Matching) -> Rules:
+    """Values in lists are alternatives whether negotiated or not (`archive.query.criteria`)."""
+    return Rules(
+        combined_date_time=matching.combined_date_time,
+        fuzzy_names=matching.fuzzy_names,
+        timezone_adjustment=matching.timezone_adjustment,
+        empty_values=matching.empty_values,
+    )
 
 
 class ArchiveInstances:
     """The archive as the C-GET and C-MOVE providers want it."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, transcoder: Transcoder) -> None:
         self._archive = archive
+        self._transcoder = transcoder
 
     def select(self, model: Model, level: str, keys: Mapping[int, str]) -> SelectedInstances:
         """The instances that an identifier names, of all that are acknowledged so far.
@@ -62,32 +93,60 @@ class ArchiveInstances:
             selection = select_instances(_caught_up(self._archive), model, level, keys)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
-        return SelectedInstances(selection, PackReader(self._archive.packs.root))
+        return SelectedInstances(selection, self._archive.packs.root, self._transcoder)
 
 
 class SelectedInstances:
-    """A selection, and the reader of its packs."""
+    """A selection, readers of its packs, and what converts them."""
 
-    def __init__(self, selection: Selection, reader: PackReader) -> None:
+    def __init__(self, selection: Selection, root: Path, transcoder: Transcoder) -> None:
+        self._root = root
+        self._transcoder = transcoder
         self._selection = selection
-        self._reader = reader
-        self.close = reader.close
-
-    @property
-    def kinds(self) -> Sequence[tuple[str, str]]:
-        """The pairs of SOP class and transfer syntax that occur."""
-        return self._selection.kinds
+        self.kinds = selection.kinds
+        self.batches = selection.batches
 
     def __len__(self) -> int:
         return len(self._selection)
 
-    def __iter__(self) -> Iterator[StoredInstance]:
-        return iter(self._selection)
+    def reader(self) -> InstanceReader:
+        """A reader, for one thread at a time."""
+        return InstanceReader(self._root, self._transcoder)
+
+
+class InstanceReader:
+    """Reads the data sets of a selection, as they are stored or converted."""
+
+    def __init__(self, root: Path, transcoder: Transcoder) -> None:
+        self._root = root
+        self._transcoder = transcoder
+        self._packs = PackReader(root)
+        self.close = self._packs.close
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
         """Return a part of a data set. Raises OSError and PackDamaged."""
         assert isinstance(instance, StoredInstance)
-        return self._reader.read(instance, start, size)
+        return self._packs.read(instance, start, size)
+
+    def read_at_once(self, instance: Instance, start: int, size: int) -> memoryview | None:
+        """The same if nobody need wait for it; the call after the next overwrites it."""
+        assert isinstance(instance, StoredInstance)
+        return self._packs.read_at_once(instance, start, size)
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> ConvertedDataSet:
+        """Return a data set in another transfer syntax. Raises OSError and ConversionFailed."""
+        assert isinstance(instance, StoredInstance)
+        descriptor = open_pack(self._root, instance.pack)
+        try:
+            return self._transcoder.convert(
+                descriptor,
+                instance.offset + instance.dataset_offset,
+                instance.dataset_length,
+                instance.transfer_syntax_uid,
+                transfer_syntax_uid,
+            )
+        finally:
+            os.close(descriptor)
 
 
 def _caught_up(archive: Archive) -> ArchiveIndex:

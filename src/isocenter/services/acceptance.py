@@ -2,12 +2,13 @@
 
 An archive keeps what it is sent as it is sent, so for storage the first transfer syntax that the
 requestor names is taken, in the requestor's own order of preference: anything else would make it
-decompress, or compress, for us. A context that can be accepted never fails the others.
+decompress, or compress, for us. Where the requestor is to be sent objects (C-GET), what nearly all
+can be converted to comes first. A context that can be accepted never fails the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from isocenter.dictionary.sop_classes import is_other_service, is_storage
 from isocenter.dictionary.transfer_syntaxes import (
@@ -17,7 +18,9 @@ from isocenter.dictionary.transfer_syntaxes import (
     TRANSFER_SYNTAXES,
 )
 from isocenter.dictionary.uids import is_valid_uid
+from isocenter.encoding.transcoding import TARGETS
 from isocenter.services.provider import Service
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
 from isocenter.upperlayer.contexts import ContextAnswer, ContextResult, ProposedContext
 from isocenter.upperlayer.negotiation import (
     Decide,
@@ -34,8 +37,6 @@ MESSAGE_TRANSFER_SYNTAXES = frozenset(
 )
 """What identifiers and other small data sets may be encoded in."""
 
-_RARELY_STORED = frozenset((IMPLICIT_VR_LITTLE_ENDIAN.uid, EXPLICIT_VR_BIG_ENDIAN.uid))
-
 
 class Acceptance:
     """The services of a node by abstract syntax, and the storage service for all the rest."""
@@ -51,16 +52,24 @@ class Acceptance:
         self._storage = storage
         self._unknown_sop_classes = unknown_sop_classes
 
-    def decisions(self, request: AssociateRQ) -> Decide:
-        """How to answer each presentation context of a request.
+    def decisions(
+        self, request: AssociateRQ, allowed: Collection[ServiceName] = SERVICE_NAMES
+    ) -> Decide:
+        """How to answer each presentation context of a request whose sender may use `allowed`.
 
         Who takes the SCP role for storage is going to C-GET (PS3.7 D.3.3.4).
         """
         roles = request.user_information.role_selections
         receiving = frozenset(role.sop_class_uid for role in roles if role.scp_role)
-        return lambda proposed: self.decide(
-            proposed, receives=proposed.abstract_syntax in receiving
-        )
+
+        def decide(proposed: ProposedContext) -> ContextResult:
+            receives = proposed.abstract_syntax in receiving
+            result = self.decide(proposed, receives=receives)
+            if result.result or _may(proposed.abstract_syntax, allowed, receives=receives):
+                return result
+            return refuse_context(proposed, ContextAnswer.USER_REJECTION)
+
+        return decide
 
     def decide_role(self, proposed: RoleSelection) -> RoleSelection | None:
         """Grant the requestor any role in storage, none elsewhere (PS3.7 D.3.3.4.2)."""
@@ -81,12 +90,9 @@ class Acceptance:
         else:
             return refuse_context(proposed, ContextAnswer.ABSTRACT_SYNTAX_NOT_SUPPORTED)
         transfer_syntax = choose_transfer_syntax(proposed, supported)
-        if receives and transfer_syntax in _RARELY_STORED:
-            # Objects can only leave as they are stored, which is seldom in these.
-            explicit = EXPLICIT_VR_LITTLE_ENDIAN.uid
-            transfer_syntax = (
-                explicit if explicit in proposed.transfer_syntaxes else transfer_syntax
-            )
+        if receives:  # what nearly everything can be converted to, before what little is stored in
+            producible = (uid for uid in TARGETS if uid in proposed.transfer_syntaxes)
+            transfer_syntax = next(producible, transfer_syntax)
         if transfer_syntax:
             return accept_context(proposed, transfer_syntax)
         return refuse_context(proposed, ContextAnswer.TRANSFER_SYNTAXES_NOT_SUPPORTED)
@@ -107,3 +113,9 @@ class Acceptance:
             and is_valid_uid(abstract_syntax)
             and not is_other_service(abstract_syntax)
         )
+
+
+def _may(abstract_syntax: str, allowed: Collection[ServiceName], *, receives: bool) -> bool:
+    """Whether a context serves a service that is allowed; one of storage may be there for C-GET."""
+    service = service_name(abstract_syntax)
+    return service in allowed or (service == "store" and receives and "get" in allowed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Container, Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -20,14 +20,20 @@ from isocenter.dimse.status import MISTYPED_ARGUMENT, RESOURCE_LIMITATION, Statu
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services import query_retrieve_scu, retrieve_scu, verification_scu
 from isocenter.services.errors import Interrupted, NoPresentationContext
+from isocenter.services.preference import preferred_first
 from isocenter.upperlayer.blocking import BlockingAssociation
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
-from isocenter.upperlayer.errors import ResponseTimeout
+from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 from isocenter.upperlayer.events import DataReceived
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.sending import Buffers
-from isocenter.upperlayer.user_information import RoleSelection, UserInformation
+from isocenter.upperlayer.user_information import (
+    ExtendedNegotiation,
+    RoleSelection,
+    UserIdentity,
+    UserInformation,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -53,6 +59,9 @@ class Destination:
 
     `maximum_length` is the longest P-DATA-TF taken, in bytes; `connect_timeout` and
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
+    `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
+    how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
+    negotiated. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is: plain.
     """
 
     host: str
@@ -64,6 +73,9 @@ class Destination:
     response_timeout: float = 60.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ssl_context: ssl.SSLContext | None = None
+    transfer_syntaxes: tuple[str, ...] = ()
+    window: int = 1
+    user_identity: UserIdentity | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -74,10 +86,12 @@ class Destination:
         *,
         give_up: threading.Event | None = None,
         receiving: Collection[str] = (),
+        extended: Sequence[ExtendedNegotiation] = (),
     ) -> ClientAssociation:
         """Establish an association that proposes (abstract syntax, transfer syntaxes) pairs.
 
         For the SOP classes in `receiving` we take the SCP role, as C-GET needs (PS3.7 D.3.3.4).
+        `extended` are the SOP Class Extended Negotiation items to propose (PS3.7 D.3.3.5).
         Raises the errors of `BlockingAssociation.connect`, and ValueError for more than 128
         contexts.
         """
@@ -88,15 +102,18 @@ class Destination:
             calling_ae_title=self.calling_ae,
             presentation_contexts=tuple(
                 ProposedContext(2 * number + 1, abstract_syntax, tuple(transfer_syntaxes))
-                for number, (abstract_syntax, transfer_syntaxes) in enumerate(contexts)
+                for number, (abstract_syntax, transfer_syntaxes) in enumerate(self._order(contexts))
             ),
             user_information=UserInformation(
                 maximum_length=self.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                asynchronous_operations_window=(self.window, 1) if self.window > 1 else None,
                 role_selections=tuple(
                     RoleSelection(uid, scu_role=False, scp_role=True) for uid in receiving
                 ),
+                extended_negotiations=tuple(extended),
+                user_identity=self.user_identity,
             ),
         )
         transport = BlockingAssociation.connect(
@@ -108,13 +125,37 @@ class Destination:
             connect_timeout=self.connect_timeout,
             ssl_context=self.ssl_context,
         )
-        return ClientAssociation(transport, response_timeout=self.response_timeout, give_up=give_up)
+        return ClientAssociation(
+            transport,
+            response_timeout=self.response_timeout,
+            give_up=give_up,
+            window=self._granted(transport.response.user_information),
+        )
+
+    def _granted(self, answer: UserInformation) -> int:
+        """The operations that the peer lets us have outstanding: one where it does not say."""
+        if answer.asynchronous_operations_window is None:
+            return 1
+        granted = answer.asynchronous_operations_window[0]
+        return min(granted, self.window) if granted else self.window
+
+    def _order(
+        self, contexts: Sequence[tuple[str, Sequence[str]]]
+    ) -> list[tuple[str, Sequence[str]]]:
+        """The contexts with the peer's favourite transfer syntaxes first, in each and among all."""
+        favourites = self.transfer_syntaxes
+        ordered: list[tuple[str, Sequence[str]]] = [
+            (abstract_syntax, preferred_first(syntaxes, favourites, str))
+            for abstract_syntax, syntaxes in contexts
+        ]
+        return preferred_first(ordered, favourites, lambda context: next(iter(context[1]), ""))
 
 
 class ClientAssociation:
     """An established association; a context manager that releases it, or aborts on an exception.
 
     Setting `give_up`, from another thread, makes a wait for a response raise Interrupted soon.
+    `window` is how many operations may be outstanding; see `pipelining`.
     """
 
     def __init__(
@@ -123,8 +164,10 @@ class ClientAssociation:
         *,
         response_timeout: float = 60.0,
         give_up: threading.Event | None = None,
+        window: int = 1,
     ) -> None:
         self.transport = transport
+        self.window = window
         self._give_up = give_up
         self.response_timeout = response_timeout
         self._assembler = MessageAssembler()
@@ -138,6 +181,11 @@ class ClientAssociation:
     def peer(self) -> str:
         """The peer as "host:port"."""
         return self.transport.peer
+
+    @property
+    def extended_negotiations(self) -> tuple[ExtendedNegotiation, ...]:
+        """The peer's answers to SOP Class Extended Negotiation (PS3.7 D.3.3.5)."""
+        return self.transport.response.user_information.extended_negotiations
 
     def __enter__(self) -> ClientAssociation:
         return self
@@ -160,6 +208,20 @@ class ClientAssociation:
     def abort(self) -> None:
         """End the association at once (A-ABORT); harmless once it has ended."""
         self.transport.abort()
+
+    def is_usable(self) -> bool:
+        """Whether an idle association is still there; the peer may have ended it meanwhile.
+
+        One on which the peer says something unasked is aborted.
+        """
+        try:
+            self.transport.receive(0.0)
+        except ResponseTimeout:
+            return True
+        except UpperLayerError:
+            return False
+        self.abort()
+        return False
 
     def echo(self) -> Status:
         """C-ECHO (PS3.4 A.4); see `verification_scu.echo`."""
@@ -209,14 +271,7 @@ class ClientAssociation:
         with `describe(response.status, Service.STORAGE)`. Raises NoPresentationContext, and the
         errors of `receive_response`.
         """
-        context = self.context_for(sop_class_uid, transfer_syntax_uid)
-        message_id = self.next_message_id()
-        request = CStoreRQ(
-            message_id=message_id,
-            affected_sop_class_uid=sop_class_uid,
-            affected_sop_instance_uid=sop_instance_uid,
-        )
-        self.transport.send(context.context_id, request.encode(), data_set)
+        message_id = self.send_store(sop_class_uid, sop_instance_uid, transfer_syntax_uid, data_set)
         response, _ = self.receive_response(CStoreRSP, message_id)
         return response
 
@@ -257,19 +312,43 @@ class ClientAssociation:
         """Send a message; the errors are those of `BlockingAssociation.send`."""
         self.transport.send(context_id, message.encode(), data_set)
 
+    def send_store(
+        self,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+        data_set: Buffers,
+    ) -> int:
+        """Send a C-STORE without waiting for its response; returns its message ID. See `store`."""
+        context = self.context_for(sop_class_uid, transfer_syntax_uid)
+        message_id = self.next_message_id()
+        request = CStoreRQ(
+            message_id=message_id,
+            affected_sop_class_uid=sop_class_uid,
+            affected_sop_instance_uid=sop_instance_uid,
+        )
+        self.transport.send(context.context_id, request.encode(), data_set)
+        return message_id
+
     def receive_response(self, response_class: type[R], message_id: int) -> tuple[R, bytes]:
         """The next response to the request of that message ID, with its data set (maybe empty).
 
         Raises the errors of `BlockingAssociation.receive`, and DimseProtocolError where the peer
         sends anything else; the association is aborted then.
         """
+        return self.receive_response_to_any(response_class, (message_id,))
+
+    def receive_response_to_any(
+        self, response_class: type[R], message_ids: Container[int]
+    ) -> tuple[R, bytes]:
+        """The next response to any of several requests; otherwise like `receive_response`."""
         try:
             message, data_set = self._receive_message()
             if type(message) is not response_class:
                 raise _unexpected(message.command_name, response_class.command_name)
-            if message.message_id_being_responded_to != message_id:
+            if message.message_id_being_responded_to not in message_ids:
                 answered = message.message_id_being_responded_to
-                raise _unexpected(f"a response to message {answered}", f"one to {message_id}")
+                raise _unexpected(f"a response to message {answered}", "one to a request of ours")
         except BaseException:
             self.abort()
             raise

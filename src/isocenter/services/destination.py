@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from isocenter.dimse.assembler import CommandReceived, MessageAssembler
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.services.failures import Failure, FailureLog, NoFailureLog, failed_operation
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.preference import preferred_first
+from isocenter.services.store_contexts import proposed_kinds
+from isocenter.services.store_lane import MOST_OUTSTANDING
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
+from isocenter.upperlayer.causes import diagnose_refused_contexts
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
 from isocenter.upperlayer.errors import (
     AssociateTimeout,
     AssociationReleasedError,
+    ConnectFailed,
     ConnectionLostError,
     UpperLayerError,
 )
@@ -35,25 +41,32 @@ from isocenter.upperlayer.events import (
 )
 from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
-from isocenter.upperlayer.pdu import AssociateRQ
+from isocenter.upperlayer.pdu import AssociateAC, AssociateRQ
 from isocenter.upperlayer.user_information import RoleSelection, UserInformation
-
-MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
 
 class Address(NamedTuple):
-    """Where a destination listens, and its AE title."""
+    """Where a destination listens, its AE title, and how it wants to be sent to.
+
+    The transfer syntaxes are those it likes best. With 0 `associations` the node's own number
+    counts.
+    """
 
     ae_title: str
     host: str
     port: int
+    tls: bool = False
+    transfer_syntaxes: tuple[str, ...] = ()
+    associations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
     """The nodes that objects may be moved to, by AE title, and how associations with them are made.
 
-    `connect_timeout` is in seconds. Those that are open are in `opened`.
+    `connect_timeout` is in seconds. Those that are open are in `opened`; what fails is told to
+    `failures`. The node itself, as `ae_title`, is at `own_address` unless `addresses` say
+    otherwise.
     """
 
     addresses: Mapping[str, Address]
@@ -64,6 +77,8 @@ class Destinations:
     connect_timeout: float
     write_timeout: float
     opened: set[DestinationAssociation]
+    failures: FailureLog = field(default_factory=NoFailureLog)
+    own_address: Address | None = None
 
     async def open(
         self,
@@ -71,12 +86,16 @@ class Destinations:
         kinds: Sequence[tuple[str, str]],
         roles: Sequence[RoleSelection] = (),
     ) -> DestinationAssociation:
-        """Establish an association that proposes a context for each kind of instance, up to 128.
+        """Establish an association that proposes contexts for instances of each kind.
 
-        A kind is a SOP class and a transfer syntax; `roles` are those we propose to take (PS3.7
-        D.3.3.4). Raises UpperLayerError.
+        A kind is a SOP class and a transfer syntax, the destination's favourites go first; `roles`
+        are those we propose to take (PS3.7 D.3.3.4). Raises UpperLayerError.
         """
-        request = self._request(address, kinds[:MAX_CONTEXTS], roles)
+        if address.tls:
+            # Short enough for an error comment; never is such a peer called in the clear.
+            raise ConnectFailed(f"{address.ae_title} needs TLS, which this version cannot do yet")
+        kinds = preferred_first(kinds, address.transfer_syntaxes, lambda kind: kind[1])
+        request = self._request(address, kinds, roles)
         users: list[DestinationAssociation] = []
 
         def make_user(connection: AssociationProtocol) -> DestinationAssociation:
@@ -93,15 +112,38 @@ class Destinations:
                 write_timeout=self.write_timeout,
             )
 
-        protocol = await connect(
-            address.host, address.port, make_protocol, timeout=self.connect_timeout
-        )
+        try:
+            protocol = await connect(
+                address.host, address.port, make_protocol, timeout=self.connect_timeout
+            )
+        except UpperLayerError as error:
+            self.failed(f"{address.host}:{address.port}", request, "connection", str(error))
+            raise
         try:
             await users[0].established(protocol)
         except BaseException:
             protocol.abort()
             raise
         return users[0]
+
+    def failed(
+        self,
+        peer: str,
+        request: AssociateRQ,
+        what: str,
+        diagnosis: str,
+        response: AssociateAC | None = None,
+    ) -> None:
+        """Have it kept that something failed between us and a destination."""
+        titles = request.calling_ae_title, request.called_ae_title
+        self.failures.record(Failure("user", peer, what, diagnosis, *titles, request, response))
+
+    def address(self, ae_title: str) -> Address | None:
+        """Where a destination is; None where it is unknown."""
+        found = self.addresses.get(ae_title)
+        if found is None and self.own_address and ae_title == self.ae_title:
+            return self.own_address
+        return found
 
     def close(self) -> None:
         """Break off every association: the node stops."""
@@ -119,14 +161,15 @@ class Destinations:
             called_ae_title=address.ae_title,
             calling_ae_title=self.ae_title,
             presentation_contexts=tuple(
-                ProposedContext(2 * number + 1, sop_class, (transfer_syntax,))
-                for number, (sop_class, transfer_syntax) in enumerate(kinds)
+                ProposedContext(2 * number + 1, sop_class, transfer_syntaxes)
+                for number, (sop_class, transfer_syntaxes) in enumerate(proposed_kinds(kinds))
             ),
             user_information=UserInformation(
                 maximum_length=self.limits.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
                 role_selections=tuple(roles),
+                asynchronous_operations_window=(MOST_OUTSTANDING, 1),
             ),
         )
 
@@ -147,6 +190,7 @@ class DestinationAssociation:
         self._protocol: RequestorProtocol | None = None
         self._answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended: UpperLayerError | None = None
+        self._released = False
         destinations.opened.add(self)
 
     async def established(self, protocol: RequestorProtocol) -> None:
@@ -161,8 +205,16 @@ class DestinationAssociation:
         """What the destination accepted."""
         return tuple(self.connection.core.accepted_contexts.values())
 
+    @property
+    def window(self) -> int:
+        """How many C-STOREs may be without a response; 1 unless negotiated (PS3.7 D.3.3.3)."""
+        response = self.connection.core.response
+        window = response.user_information.asynchronous_operations_window if response else None
+        return 1 if window is None else window[0] or MOST_OUTSTANDING
+
     def release(self) -> None:
         """Release the association; nobody waits for the answer, which has a deadline."""
+        self._released = True
         if self._protocol is not None:
             self._protocol.release()
 
@@ -176,19 +228,22 @@ class DestinationAssociation:
         if type(event) is DataReceived:
             self._receive(event)
         elif isinstance(event, AssociationAccepted):
+            if cause := diagnose_refused_contexts(self._request, event.response):
+                self._failed("no presentation context accepted", cause)
+            self.outgoing.allow(self.window)
             self._settle()
         elif isinstance(event, AssociationRejected):
-            self._end(rejection_error(peer, self._request, event.reject))
+            self._fail(rejection_error(peer, self._request, event.reject))
         elif isinstance(event, Aborted) and event.timed_out and not self._answer.done():
             seconds = self._destinations.timeouts.association
-            self._end(AssociateTimeout(f"{peer} did not answer our request within {seconds:g} s."))
+            self._fail(AssociateTimeout(f"{peer} did not answer our request within {seconds:g} s."))
         elif isinstance(event, Aborted):
-            self._end(abort_error(peer, "objects were being sent", event))
+            self._fail(abort_error(peer, "objects were being sent", event))
         elif isinstance(event, ReleaseRequested):
             self.connection.confirm_release()
-            self._end(AssociationReleasedError(f"{peer} released the association too early."))
+            self._fail(AssociationReleasedError(f"{peer} released the association too early."))
         elif isinstance(event, ConnectionLost):
-            self._end(ConnectionLostError(f"{peer} closed the connection without a release."))
+            self._fail(ConnectionLostError(f"{peer} closed the connection without a release."))
 
     def closed(self) -> None:
         """The transport is gone."""
@@ -204,11 +259,23 @@ class DestinationAssociation:
             events = self._assembler.feed(received)
         except DimseError as error:
             self.connection.abort()
-            self._end(UpperLayerError(str(error)))
+            self._fail(UpperLayerError(str(error)))
             return
         for event in events:
             if isinstance(event, CommandReceived) and isinstance(event.message, Response):
+                if (failure := failed_operation(event.message)) is not None:
+                    self._failed(*failure)
                 self.outgoing.answered(event.message)
+
+    def _failed(self, what: str, diagnosis: str) -> None:
+        self._destinations.failed(
+            self.connection.peer, self._request, what, diagnosis, self.connection.core.response
+        )
+
+    def _fail(self, error: UpperLayerError) -> None:
+        if self._ended is None and not self._released:
+            self._failed("association", str(error))
+        self._end(error)
 
     def _end(self, error: UpperLayerError) -> None:
         self._ended = self._ended or error

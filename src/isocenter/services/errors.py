@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isocenter.dictionary.uids import uid_name
 from isocenter.errors import IsocenterError
 
 
@@ -13,13 +14,18 @@ class NoPresentationContext(ServiceError):
     """The peer accepted no presentation context for what was to be sent (PS3.8 7.1.1.13)."""
 
     def __init__(self, peer: str, abstract_syntax: str, transfer_syntax: str | None = None) -> None:
-        wanted = f"{abstract_syntax} in {transfer_syntax}" if transfer_syntax else abstract_syntax
-        super().__init__(
-            f"{peer} accepted no presentation context for {wanted}; "
-            "check what the peer supports, or send it in another transfer syntax."
-        )
+        wanted, advice = _named(abstract_syntax), "check what the peer supports, and allows us"
+        if transfer_syntax:
+            wanted += f" in {_named(transfer_syntax)}"
+            advice = "check what the peer supports, or send it in another transfer syntax"
+        super().__init__(f"{peer} accepted no presentation context for {wanted}; {advice}.")
         self.abstract_syntax = abstract_syntax
         self.transfer_syntax = transfer_syntax
+
+
+def _named(uid: str) -> str:
+    name = uid_name(uid)
+    return uid if name == uid else f"{name} ({uid})"
 
 
 class Interrupted(ServiceError):

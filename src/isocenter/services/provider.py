@@ -7,7 +7,7 @@ never block: what takes time runs elsewhere and reports back through `post`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import structlog
@@ -17,9 +17,12 @@ from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssemb
 from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
+from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
+from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
 from isocenter.upperlayer.aio import AssociationProtocol
+from isocenter.upperlayer.causes import diagnose_abort, diagnose_rejection
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.errors import AssociationError
 from isocenter.upperlayer.events import (
@@ -30,9 +33,7 @@ from isocenter.upperlayer.events import (
     Event,
     ReleaseRequested,
 )
-
-MAXIMUM_OPERATIONS = 8
-"""Under way at once on one association; without negotiation a peer may have one (PS3.7 D.3.3.3)."""
+from isocenter.upperlayer.user_information import UserIdentity
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +78,10 @@ class Node(Protocol):
 
     post: LoopPost
 
+    @property
+    def failures(self) -> FailureLog:
+        """Who keeps what fails."""
+
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
         """Accept or reject the association; say whether it was accepted."""
 
@@ -102,7 +107,9 @@ class ProvidedAssociation:
         self.log = log.bind(peer=connection.peer)
         self.over = False
         self.unwelcome = False
+        self.allowed: Collection[ServiceName] = SERVICE_NAMES
         self._paused = False
+        self._maximum_operations = 1  # what holds where nothing is negotiated (PS3.7 D.3.3.3)
 
     @property
     def host(self) -> str:
@@ -131,6 +138,12 @@ class ProvidedAssociation:
         request = self.connection.core.request
         return "" if request is None else request.called_ae_title
 
+    @property
+    def user_identity(self) -> UserIdentity | None:
+        """Who the peer's user claims to be, unverified (PS3.7 D.3.3.7)."""
+        request = self.connection.core.request
+        return None if request is None else request.user_information.user_identity
+
     def handle(self, event: Event) -> None:
         """Act on what the upper layer reports."""
         if type(event) is DataReceived:
@@ -148,15 +161,28 @@ class ProvidedAssociation:
                 self.log.warning(
                     "aborted the association", why=event.diagnosis, reason=event.reason
                 )
+            self._note_end("association aborted", diagnose_abort(event, busy=self.busy))
             self._end()
         elif isinstance(event, ConnectionLost):
             self.log.info("the peer closed the connection without releasing the association")
+            self._note_end("connection lost", "the peer closed it without a release")
             self._end()
+
+    def _note_end(self, what: str, diagnosis: str) -> None:
+        """An end that is no release; behind a refusal of all contexts it is no failure more."""
+        core = self.connection.core
+        if core.response is None or core.accepted_contexts:
+            self.failed(what if core.request else "connection", diagnosis)
 
     def closed(self) -> None:
         """The transport is gone."""
-        if self.connection.core.request is None:
+        core = self.connection.core
+        if core.request is None:
             self.log.info("closed a connection that asked for no association")
+        elif core.refusal is not None:
+            why = diagnose_rejection(core.refusal, self.called_ae_title)
+            self.log.warning("rejected an association", why=why)
+            self.failed("association rejected", why)
         self._end()
         self._node.ended(self)
 
@@ -177,6 +203,23 @@ class ProvidedAssociation:
         """Like `respond`, but sent only at the next `flush`, together with others."""
         if not self.over:
             self.outgoing.queue(context_id, response.encode(), data_set)
+            if (failure := failed_operation(response)) is not None:
+                self.failed(*failure)
+
+    def failed(self, what: str, diagnosis: str) -> None:
+        """Have it kept that something failed on this association; see `failures.Failure`."""
+        core = self.connection.core
+        failure = Failure(
+            "provider",
+            self.host,
+            what,
+            diagnosis,
+            self.calling_ae_title,
+            self.called_ae_title,
+            core.request,
+            core.response,
+        )
+        self._node.failures.record(failure)
 
     def flush(self) -> None:
         """Send what was queued."""
@@ -198,7 +241,16 @@ class ProvidedAssociation:
             return
         for context in self.connection.core.accepted_contexts.values():
             self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
+        self._open_window()
         self.log = self.log.bind(calling_ae=self.calling_ae_title)
+
+    def _open_window(self) -> None:
+        """Keep to the operations that the answer allows each side to have outstanding."""
+        response = self.connection.core.response
+        window = response and response.user_information.asynchronous_operations_window
+        if window:
+            self._maximum_operations, ours = window
+            self.outgoing.allow(ours)
 
     def _receive(self, received: DataReceived) -> None:
         if self.over:
@@ -209,6 +261,7 @@ class ProvidedAssociation:
                 self._act(received.context_id, event)
         except DimseProtocolError as error:
             self.log.warning("aborted the association", why=str(error))
+            self.failed("association aborted", str(error))
             self.abort()
         except DimseError as error:
             self.log.warning("refused a request", why=str(error), status=f"{error.status:04X}")
@@ -243,11 +296,16 @@ class ProvidedAssociation:
             text = "An operation with this message ID is still under way"
             refuse(self, context_id, message, status.DUPLICATE_INVOCATION, text)
             return
-        if len(self._operations) >= MAXIMUM_OPERATIONS:
-            text = "Too many operations are under way on this association"
+        if len(self._operations) >= self._maximum_operations:
+            text = f"Only {self._maximum_operations} at a time: no wider window was negotiated"
             refuse(self, context_id, message, status.RESOURCE_LIMITATION, text)
             return
         context = self.connection.core.accepted_contexts[context_id]
+        if service_name(context.abstract_syntax) not in self.allowed:
+            # The context is there for a service that is: storage in the role that C-GET needs.
+            text = "This AE title may not use this service here"
+            refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
+            return
         operation = self._services[context_id].begin(self, context, message)
         if operation is None:
             return

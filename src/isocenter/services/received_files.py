@@ -1,35 +1,58 @@
-"""Received instances as Part 10 files (PS3.10 7) in one directory.
+"""Received instances as Part 10 files (PS3.10 7) in a directory.
 
-A file is named by its SOP Instance UID and nothing else, and only where that is a UID by PS3.5 9.1:
-digits and single dots lead out of no directory. It appears under its name when it is complete.
+A file is named by its SOP Instance UID, and a folder by the UID of its study or series, and only
+where that is a UID by PS3.5 9.1: digits and single dots lead out of no directory. A file appears
+under its name when it is complete, and never takes the place of one with other content.
 """
 
 from __future__ import annotations
 
+import filecmp
 import os
 from contextlib import suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import mkstemp
 from typing import TYPE_CHECKING
 
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.dimse import status
+from isocenter.encoding.deflate import inflate_header
+from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
+from isocenter.encoding.scanner import scan
 
 if TYPE_CHECKING:
     from isocenter.dimse.messages import CStoreRQ
     from isocenter.upperlayer.contexts import AcceptedContext
 
+STUDY_AND_SERIES = (0x0020000D, 0x0020000E)
+_MOST_COPIES = 1000  # of one UID; a peer that sends more plays with us
+
 
 class FileReceiver:
     """Writes what a C-GET brings to `folder`, which must exist.
 
-    `written` holds the paths in order; `trouble` is why the last refused instance was refused.
+    `by_study` puts each file into a folder of its study and in that one of its series.
+    `written` holds the paths in order, `unchanged` those whose content was there already, and
+    `beside` those that got another name because other content was there under theirs. `trouble`
+    is why the last refused instance was refused.
     """
 
-    def __init__(self, folder: Path, *, source_ae: str = "", receiving_ae: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        by_study: bool = False,
+        source_ae: str = "",
+        receiving_ae: str = "",
+    ) -> None:
         self.folder = folder
+        self.by_study = by_study
         self.written: list[Path] = []
+        self.unchanged: list[Path] = []
+        self.beside: list[Path] = []
         self.bytes = 0
         self.trouble = ""
         self._source_ae = source_ae
@@ -49,19 +72,43 @@ class FileReceiver:
             receiving_ae=self._receiving_ae,
         )
         try:
-            return ArrivingFile(self, self.folder / f"{uid}.dcm", encode_file_meta(meta))
+            return ArrivingFile(self, meta)
         except OSError as error:
             self.trouble = f"{self.folder}: {error.strerror}"
             return status.OUT_OF_RESOURCES
+
+    def place(self, part: Path, meta: FileMeta, head_length: int) -> None:
+        """Put a complete file under its name. Raises OSError."""
+        folder = self.folder
+        if self.by_study:
+            folder = folder.joinpath(*_study_and_series(part, meta, head_length))
+            folder.mkdir(parents=True, exist_ok=True)
+        for copy in range(1, _MOST_COPIES):
+            number = f"_{copy}" if copy > 1 else ""
+            path = folder / f"{meta.sop_instance_uid}{number}.dcm"
+            if not path.exists():
+                break
+            if path.is_file() and filecmp.cmp(part, path, shallow=False):
+                part.unlink()
+                self.unchanged.append(path)
+                return
+        else:
+            raise FileExistsError(0, "too many different objects under one SOP Instance UID")
+        part.replace(path)
+        self.written.append(path)
+        if copy > 1:
+            self.beside.append(path)
 
 
 class ArrivingFile:
     """One file that is being written, under a temporary name beside its own."""
 
-    def __init__(self, receiver: FileReceiver, path: Path, head: bytes) -> None:
+    def __init__(self, receiver: FileReceiver, meta: FileMeta) -> None:
         self._receiver = receiver
-        self._path = path
-        descriptor, name = mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        self._meta = meta
+        head = encode_file_meta(meta)
+        self._head_length = len(head)
+        descriptor, name = mkstemp(dir=receiver.folder, prefix=".", suffix=".part")
         self._part = Path(name)
         self._file = os.fdopen(descriptor, "wb")
         self._failed = False
@@ -84,13 +131,12 @@ class ArrivingFile:
             try:
                 self._file.close()
                 self._part.chmod(0o666 & ~_umask())
-                self._part.replace(self._path)
+                self._receiver.place(self._part, self._meta, self._head_length)
             except OSError as error:
                 self._fail(error)
         if self._failed:
             self.abort()
             return status.OUT_OF_RESOURCES
-        self._receiver.written.append(self._path)
         self._receiver.bytes += self._size
         return status.SUCCESS
 
@@ -102,7 +148,31 @@ class ArrivingFile:
 
     def _fail(self, error: OSError) -> None:
         self._failed = True
-        self._receiver.trouble = f"{self._path.parent}: {error.strerror}"
+        self._receiver.trouble = f"{self._receiver.folder}: {error.strerror}"
+
+
+def _study_and_series(part: Path, meta: FileMeta, head_length: int) -> list[str]:
+    """The UIDs that name the folders, read from the object itself (PS3.3 C.7.2.1, C.7.3.1)."""
+    syntax = transfer_syntax(meta.transfer_syntax_uid)
+    found: dict[int, bytes] = {}
+    with part.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        view = memoryview(content)
+        data_set = view[head_length:]
+        try:
+            if syntax.deflated:
+                header = inflate_header(data_set)
+                found = scan(
+                    header, syntax._replace(deflated=False), STUDY_AND_SERIES, final=False
+                ).values
+            else:
+                found = scan(data_set, syntax, STUDY_AND_SERIES, final=False).values
+        except EncodingError:  # whoever opens the file will see; it is kept as it came
+            pass
+        finally:
+            data_set.release()
+            view.release()
+    uids = [found.get(tag, b"").decode("latin-1").rstrip(" \0") for tag in STUDY_AND_SERIES]
+    return [uid if is_valid_uid(uid) else "unknown" for uid in uids]
 
 
 def _umask() -> int:

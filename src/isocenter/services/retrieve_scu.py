@@ -6,13 +6,15 @@ The provider's side is in `retrieve_scp`.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse import status as codes
-from isocenter.dimse.assembler import CommandReceived
-from isocenter.dimse.errors import DimseProtocolError
+from isocenter.dimse.assembler import CommandReceived, DimseEvent
+from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.messages import (
     CCancelRQ,
     CGetRQ,
@@ -26,7 +28,7 @@ from isocenter.dimse.status import Service, Status, describe
 from isocenter.encoding.elements import Elements, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.services.query_retrieve_scu import CANCEL_PATIENCE
-from isocenter.upperlayer.errors import ResponseTimeout
+from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 
 if TYPE_CHECKING:
     from isocenter.services.association import ClientAssociation
@@ -107,10 +109,32 @@ def get(
     """C-GET (PS3.4 C.4.3): every response as it arrives; instances go to `receiver` meanwhile.
 
     The association must have been made with `receiving` the SOP classes that may come. Otherwise
-    like `move`.
+    like `move`. Closing the generator of either early cancels, refuses what still comes, and waits
+    for the peer's last response, so that the association stays usable.
     """
     request = CGetRQ(message_id=association.next_message_id(), affected_sop_class_uid=model_uid)
     return _Retrieve(association, request, Service.GET, receiver, cancel_after).run(identifier)
+
+
+def get_each(
+    association: ClientAssociation,
+    model_uid: str,
+    identifier: Elements,
+    receiver: Receiver,
+    *,
+    cancel_after: int | None = None,
+) -> Generator[RetrieveProgress | None, None, None]:
+    """Like `get`, with a None behind each instance, for whoever wants them one by one."""
+    request = CGetRQ(message_id=association.next_message_id(), affected_sop_class_uid=model_uid)
+    return _Retrieve(association, request, Service.GET, receiver, cancel_after).steps(identifier)
+
+
+class _Refusal:
+    """A receiver for what comes after a C-CANCEL: nothing of it is kept."""
+
+    def begin(self, request: CStoreRQ, context: AcceptedContext) -> int:  # noqa: ARG002
+        """Out of resources: the peer may send it again another time."""
+        return codes.OUT_OF_RESOURCES
 
 
 class _Retrieve:
@@ -136,29 +160,64 @@ class _Retrieve:
         self._identifier = bytearray()
         self._storing: tuple[int, CStoreRQ, Arriving | int] | None = None
         self._received = 0
+        self._events: deque[DimseEvent] = deque()
+        self._finished = False
 
     def run(self, identifier: Elements) -> Generator[RetrieveProgress, None, None]:
-        """Send the request and follow it to its end."""
+        """Send the request and follow it to its end; every response."""
+        with closing(self.steps(identifier)) as steps:
+            for step in steps:
+                if step is not None:
+                    yield step
+
+    def steps(self, identifier: Elements) -> Generator[RetrieveProgress | None, None, None]:
+        """The same, with a None for each instance that was taken and answered.
+
+        Closing the generator cancels and waits for the last response: the association stays
+        usable. Any other exception aborts it.
+        """
         data_set = encode_elements(identifier, self._syntax)
         self._association.send(self._context.context_id, self._request, data_set)
         try:
-            while True:
-                for event in self._association.receive_events():
-                    if isinstance(event, CommandReceived):
-                        self._take_command(event)
-                        ended = not event.message.has_data_set
-                    else:
-                        self._take_fragment(event.data)
-                        ended = event.is_last
-                    if ended and (progress := self._take_end()) is not None:
-                        yield progress
-                        if not progress.status.is_pending:
-                            return
-        except BaseException:
-            if self._storing is not None and not isinstance(self._storing[2], int):
-                self._storing[2].abort()
-            self._association.abort()
+            while not self._finished:
+                yield self._next_step()
+        except GeneratorExit:
+            self._give_up()
             raise
+        except BaseException:
+            self._break_off()
+            raise
+
+    def _next_step(self) -> RetrieveProgress | None:
+        """Receive until a message is complete."""
+        while True:
+            while self._events:
+                event = self._events.popleft()
+                if isinstance(event, CommandReceived):
+                    self._take_command(event)
+                    ended = not event.message.has_data_set
+                else:
+                    self._take_fragment(event.data)
+                    ended = event.is_last
+                if ended:
+                    return self._take_end()
+            self._events.extend(self._association.receive_events())
+
+    def _give_up(self) -> None:
+        """Cancel, and refuse what still comes; an association that is lost by then stays lost."""
+        self._receiver = _Refusal() if self._receiver is not None else None
+        try:
+            if not self._finished:
+                self._cancel()
+            while not self._finished:
+                self._next_step()
+        except (UpperLayerError, DimseError):
+            self._break_off()
+
+    def _break_off(self) -> None:
+        if self._storing is not None and not isinstance(self._storing[2], int):
+            self._storing[2].abort()
+        self._association.abort()
 
     def _take_command(self, event: CommandReceived) -> None:
         message, request = event.message, self._request
@@ -204,7 +263,8 @@ class _Retrieve:
         assert self._response is not None
         progress = self._progress(self._response)
         self._identifier = bytearray()
-        if progress.status.is_pending:
+        self._finished = not progress.status.is_pending
+        if not self._finished:
             self._consider_cancel(progress.completed or 0)
         return progress
 
@@ -228,6 +288,10 @@ class _Retrieve:
                     "the association is aborted: ask for less at a time."
                 )
         elif self._cancel_after is not None and done >= self._cancel_after:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        if self._cancelled_at is None:
             self._cancelled_at = time.monotonic()
             cancel = CCancelRQ(message_id_being_responded_to=self._request.message_id)
             self._association.send(self._context.context_id, cancel)

@@ -19,6 +19,7 @@ from isocenter.dimse.messages import NEventReportRQ
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.errors import ServiceError
+from isocenter.services.failures import NoFailureLog
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.provider import (
     ProvidedAssociation,
@@ -114,6 +115,7 @@ class _Acceptor:
 
     def __init__(self, reports: Reports) -> None:
         self.post = LoopPost(asyncio.get_running_loop())
+        self.failures = NoFailureLog()
         self.associations: set[ProvidedAssociation] = set()
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._limits = AssociationLimits()

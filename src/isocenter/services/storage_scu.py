@@ -19,6 +19,7 @@ from isocenter.dimse.status import Category, Service, Status, describe, is_out_o
 from isocenter.encoding.files import StorableFile, read_data_set
 from isocenter.services.association import ClientAssociation, Destination
 from isocenter.services.errors import Interrupted, NoPresentationContext
+from isocenter.services.pipelining import StorePipeline
 from isocenter.services.storage_plan import Context, plan_associations
 from isocenter.services.storage_report import FileResult, SendOutcome, SendReport
 from isocenter.services.verification_scu import verify
@@ -67,7 +68,7 @@ def send_files(
     sending threads but never from two at once.
 
     A file that cannot be sent is refused in the report, with the reason; nothing else suffers. A
-    lost association is made anew and its file tried again as `retry` says. KeyboardInterrupt ends
+    lost association is made anew and its files tried again as `retry` says. KeyboardInterrupt ends
     the sending in good order: the files under way are finished, or their associations aborted
     after five seconds or a second interrupt; the report so far is returned with `canceled` set.
 
@@ -78,7 +79,11 @@ def send_files(
     if preflight:
         verify(destination)
     batches = [
-        _Batch(plan.contexts, deque(_Job(file) for _ in range(repeat) for file in plan.files))
+        _Batch(
+            plan.contexts,
+            deque(_Job(file) for _ in range(repeat) for file in plan.files),
+            destination.window,
+        )
         for plan in plan_associations(files)
     ]
     sending = _Sending(destination, batches, retry or RetryPolicy(), on_result)
@@ -98,6 +103,7 @@ class _Job:
 class _Batch:
     contexts: list[Context]
     jobs: deque[_Job]
+    window: int
 
 
 class _Sending:
@@ -223,14 +229,38 @@ class _Worker:
 
     def _store_on_one_association(self, batch: _Batch) -> None:
         with self._sending.connect(batch) as association:
-            while not self._sending.stop.is_set():
-                try:
-                    job = batch.jobs.popleft()
-                except IndexError:  # another thread took the last one
-                    return
-                self._store(association, batch, job)
+            pipeline: StorePipeline[_Job] = StorePipeline(association, batch.window)
+            try:
+                while self._advance(pipeline, batch):
+                    pass
+            except Interrupted:
+                batch.jobs.extendleft(reversed(pipeline.outstanding))
+                raise
+            except (UpperLayerError, DimseError) as error:
+                self._association_lost(batch, pipeline.outstanding, error)
+                raise
 
-    def _store(self, association: ClientAssociation, batch: _Batch, job: _Job) -> None:
+    def _advance(self, pipeline: StorePipeline[_Job], batch: _Batch) -> bool:
+        """Send one more file, or wait for a response; False when there is neither."""
+        if pipeline.has_room and (job := self._next_job(batch)) is not None:
+            self._send(pipeline, batch, job)
+            return True
+        if not pipeline.outstanding:
+            return False
+        job, response = pipeline.receive()
+        self._failures = 0
+        self._judge(batch, job, response)
+        return True
+
+    def _next_job(self, batch: _Batch) -> _Job | None:
+        if self._sending.stop.is_set():
+            return None
+        try:
+            return batch.jobs.popleft()
+        except IndexError:  # another thread took the last one
+            return None
+
+    def _send(self, pipeline: StorePipeline[_Job], batch: _Batch, job: _Job) -> None:
         file = job.file
         job.attempts += 1
         try:
@@ -239,27 +269,26 @@ class _Worker:
             self._sending.record(_refusal(job, None, f"unreadable: {error}"))
             return
         try:
-            response = association.store(
-                file.sop_class_uid, file.sop_instance_uid, file.transfer_syntax_uid, data_set
+            pipeline.send(
+                job, file.sop_class_uid, file.sop_instance_uid, file.transfer_syntax_uid, data_set
             )
         except NoPresentationContext as error:
             self._sending.record(_refusal(job, None, str(error)))
-        except Interrupted:
-            batch.jobs.appendleft(job)
-            raise
         except (UpperLayerError, DimseError) as error:
-            self._association_lost(batch, job, error)
+            self._association_lost(batch, [job], error)
             raise
-        else:
-            self._failures = 0
-            self._judge(batch, job, response)
 
-    def _association_lost(self, batch: _Batch, job: _Job, error: Exception) -> None:
-        """The file may be what the peer choked on, so it goes behind the others."""
-        if job.attempts > self._sending.retry.retries:
-            self._sending.record(_refusal(job, None, str(error)))
-        else:
-            batch.jobs.append(job)
+    def _association_lost(self, batch: _Batch, jobs: list[_Job], error: Exception) -> None:
+        """A file may be what the peer choked on, so it goes behind the others.
+
+        Which one is only known if there is no other beside it: from now on they go one by one.
+        """
+        batch.window = 1
+        for job in jobs:
+            if job.attempts > self._sending.retry.retries:
+                self._sending.record(_refusal(job, None, str(error)))
+            else:
+                batch.jobs.append(job)
 
     def _judge(self, batch: _Batch, job: _Job, response: CStoreRSP) -> None:
         sending = self._sending

@@ -1,22 +1,23 @@
 """C-STORE sub-operations of a retrieve: which instance goes where, how many went, what failed.
 
-Reading happens on threads, always one piece ahead of what is being sent, so that disk and network
-work at the same time; nobody waits for the other longer than the slower one takes.
+What is to be sent is read one piece ahead, so that disk and network work at the same time: on the
+loop where it lies in memory already, which costs less than a thread's turn; else on a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse.status import Category, Service, describe
 from isocenter.errors import IsocenterError
-from isocenter.upperlayer.contexts import AcceptedContext
+from isocenter.services.store_contexts import Instance
 
 PIECE = 1024 * 1024
 """Bytes read at a time; an object's pieces but the last have this (even) size."""
@@ -31,17 +32,40 @@ MAXIMUM_COUNT = 0xFFFF
 """The counters of a response are unsigned shorts; a larger number is told as this one."""
 
 
-class Instance(Protocol):
-    """A stored instance that can be sent."""
+class Converted(Protocol):
+    """An instance's data set in another transfer syntax than it is stored in."""
 
     @property
-    def sop_class_uid(self) -> str: ...
-    @property
-    def sop_instance_uid(self) -> str: ...
-    @property
-    def transfer_syntax_uid(self) -> str: ...
-    @property
     def dataset_length(self) -> int: ...
+
+    def read(self, start: int, size: int) -> bytes:
+        """Return a part of it. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class PieceReader(Protocol):
+    """Reads data sets, for one thread at a time."""
+
+    def read(self, instance: Instance, start: int, size: int) -> bytes:
+        """Return a part of a data set. Raises OSError and IsocenterError."""
+
+    def read_at_once(self, instance: Instance, start: int, size: int) -> memoryview | None:
+        """The same, or None where a disk would have to be waited for.
+
+        What it returns stays as it is until the call after the next.
+        """
+
+
+class Reader(PieceReader, Protocol):
+    """Reads data sets as they are stored, or in another transfer syntax."""
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> Converted:
+        """Return a data set in another transfer syntax. Raises OSError and IsocenterError."""
+
+    def close(self) -> None:
+        """Let go of what was opened for reading."""
 
 
 class Selected(Protocol):
@@ -53,13 +77,21 @@ class Selected(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Instance]: ...
+    def batches(self) -> Iterator[Sequence[Instance]]:
+        """Some at a time, as the index is asked for them. Raises IsocenterError."""
 
-    def read(self, instance: Instance, start: int, size: int) -> bytes:
-        """Return a part of a data set. Raises OSError and IsocenterError."""
+    def reader(self) -> Reader:
+        """A reader of their data sets."""
 
-    def close(self) -> None:
-        """Let go of what was opened for reading."""
+
+class Source(Reader, Protocol):
+    """Where `read_pieces` takes instances from."""
+
+    def at_hand(self) -> Instance | None:
+        """The next instance, if none need be waited for."""
+
+    def draw(self) -> Instance | None:
+        """The next instance; None if there is none for now. May wait for the index."""
 
 
 class Piece(NamedTuple):
@@ -67,7 +99,7 @@ class Piece(NamedTuple):
 
     instance: Instance
     start: int
-    data: bytes
+    data: bytes | memoryview
     is_last: bool
 
 
@@ -78,39 +110,30 @@ class Unsent(NamedTuple):
     why: str
 
 
-class StoreContexts:
-    """The presentation contexts on which instances can be sent.
+class Blocks:
+    """What `read_pieces` yields where its next step may take long: take that one on a thread."""
 
-    An instance goes out as it is stored or not at all; converting it to a transfer syntax that
-    the peer did accept belongs here and in `read_pieces`.
-    """
 
-    def __init__(self, contexts: Iterable[AcceptedContext]) -> None:
-        self._by_kind: dict[tuple[str, str], int] = {}
-        for context in contexts:
-            kind = (context.abstract_syntax, context.transfer_syntax)
-            self._by_kind.setdefault(kind, context.context_id)
-        self._classes = {sop_class for sop_class, _ in self._by_kind}
-
-    def context_for(self, instance: Instance) -> int:
-        """The context's identifier; only for an instance without `objection`."""
-        return self._by_kind[instance.sop_class_uid, instance.transfer_syntax_uid]
-
-    def objection(self, instance: Instance) -> str:
-        """Why an instance cannot be sent, in the 64 characters of an Error Comment, or ""."""
-        if (instance.sop_class_uid, instance.transfer_syntax_uid) in self._by_kind:
-            return ""
-        if instance.sop_class_uid in self._classes:
-            return f"Transfer syntax not accepted: {instance.transfer_syntax_uid}"
-        return f"SOP class not accepted: {instance.sop_class_uid}"
+BLOCKS = Blocks()
 
 
 def read_pieces(
-    selected: Selected, objection: Callable[[Instance], str]
-) -> Iterator[Piece | Unsent]:
-    """What is to be sent, in order; instances that cannot be are named in between."""
+    source: Source,
+    objection: Callable[[Instance], str],
+    conversion_for: Callable[[Instance], str],
+) -> Iterator[Piece | Unsent | Blocks]:
+    """What is to be sent, in order; instances that cannot be are named in between.
+
+    `conversion_for` names the transfer syntax to convert an instance to, if any.
+    """
     unsent = Unsent([], "")
-    for instance in selected:
+    while True:
+        instance = source.at_hand()
+        if instance is None:
+            yield BLOCKS
+            instance = source.draw()
+        if instance is None:
+            break
         why = objection(instance)
         if unsent.uids and (why != unsent.why or len(unsent.uids) == REFUSED_TOGETHER):
             yield unsent
@@ -118,63 +141,128 @@ def read_pieces(
         if why:
             unsent = unsent if unsent.uids else Unsent([], why)
             unsent.uids.append(instance.sop_instance_uid)
+        elif syntax := conversion_for(instance):
+            yield from _converted_pieces(source, instance, syntax, objection)
         else:
-            yield from _pieces_of(selected, instance, objection)
+            yield from _pieces_of(instance, instance.dataset_length, source, objection)
     if unsent.uids:
         yield unsent
 
 
+def _converted_pieces(
+    source: Source, instance: Instance, syntax: str, objection: Callable[[Instance], str]
+) -> Iterator[Piece | Unsent | Blocks]:
+    yield BLOCKS
+    try:
+        converted = source.convert(instance, syntax)
+    except (OSError, IsocenterError) as error:
+        yield Unsent([instance.sop_instance_uid], f"Not convertible: {_reason(error)}")
+        return
+    with closing(converted):
+        reader = _ConvertedReader(converted)
+        yield from _pieces_of(instance, converted.dataset_length, reader, objection)
+
+
+class _ConvertedReader:
+    """What was converted lies in a file: it is read on a thread, like what is not in memory."""
+
+    def __init__(self, converted: Converted) -> None:
+        self._converted = converted
+
+    def read(self, _instance: Instance, start: int, size: int) -> bytes:
+        return self._converted.read(start, size)
+
+    def read_at_once(self, _instance: Instance, _start: int, _size: int) -> None:
+        return None
+
+
 def _pieces_of(
-    selected: Selected, instance: Instance, objection: Callable[[Instance], str]
-) -> Iterator[Piece | Unsent]:
-    start, length = 0, instance.dataset_length
+    instance: Instance,
+    length: int,
+    reader: PieceReader,
+    objection: Callable[[Instance], str],
+) -> Iterator[Piece | Unsent | Blocks]:
+    start = 0
     while not (start and objection(instance)):  # the way may be lost in the middle
         size = min(PIECE, length - start)
         try:
-            data = selected.read(instance, start, size)
+            data: bytes | memoryview | None = reader.read_at_once(instance, start, size)
+            if data is None:
+                yield BLOCKS
+                data = reader.read(instance, start, size)
         except (OSError, IsocenterError) as error:
-            why = error.strerror if isinstance(error, OSError) else str(error)
-            yield Unsent([instance.sop_instance_uid], f"Not readable: {why}")
+            yield Unsent([instance.sop_instance_uid], f"Not readable: {_reason(error)}")
             return
         is_last = start + size == length
+        if is_last and length % 2 and transfer_syntax(instance.transfer_syntax_uid).deflated:
+            data = bytes(data) + b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
         yield Piece(instance, start, data, is_last)
         if is_last:
             return
         start += size
 
 
-class Ahead:
-    """Takes items from an iterator on a thread, one ahead of what is asked for."""
+def _reason(error: OSError | IsocenterError) -> str:
+    return (error.strerror or "") if isinstance(error, OSError) else str(error)
 
-    def __init__(self, items: Iterator[Piece | Unsent], threads: Executor) -> None:
+
+class Ahead:
+    """Takes items from `read_pieces`, one ahead of what is asked for."""
+
+    def __init__(self, items: Iterator[Piece | Unsent | Blocks], threads: Executor) -> None:
         self._items = items
         self._threads = threads
+        self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()  # whoever closes waits for an item under way
-        self._next = self._start()
+        self._next: asyncio.Future[Piece | Unsent | None] | None = None
+        self._soon: asyncio.Handle | None = None
 
     async def take(self) -> Piece | Unsent | None:
         """The next item, None behind the last. Raises what the iterator raises."""
+        self._advance()
+        assert self._next is not None
         item = await self._next
         if item is not None:
-            self._next = self._start()
+            self._next = None
+            # What was taken goes out first; the next is read while the peer takes it.
+            self._soon = self._loop.call_soon(self._advance)
         return item
 
     def close(self, finally_: Callable[[], None]) -> None:
         """Stop, then call `finally_`, both on a thread."""
-        if not self._next.cancel():
+        if self._soon is not None:
+            self._soon.cancel()
+        if self._next is not None and not self._next.cancel():
             self._next.exception()  # nobody else will look at it
         with suppress(RuntimeError):  # at the node's stop nothing is left to be closed for
             self._threads.submit(self._close, finally_)
 
-    def _start(self) -> asyncio.Future[Piece | Unsent | None]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._take)
+    def _advance(self) -> None:
+        """Begin the next item; it is there at once if nothing has to be waited for."""
+        if self._next is not None:
+            return
+        try:
+            item = next(self._items, None)
+            if isinstance(item, Blocks):
+                self._next = self._loop.run_in_executor(self._threads, self._take)
+                return
+        except Exception as error:
+            self._next = self._loop.create_future()
+            self._next.set_exception(error)
+        else:
+            self._next = self._loop.create_future()
+            self._next.set_result(item)
 
     def _take(self) -> Piece | Unsent | None:
         with self._lock:
-            return next(self._items, None)
+            while isinstance(item := next(self._items, None), Blocks):
+                pass  # we may wait here
+            return item
 
     def _close(self, finally_: Callable[[], None]) -> None:
         with self._lock:
+            if isinstance(self._items, Generator):
+                self._items.close()
             self._items = iter(())
             finally_()
 

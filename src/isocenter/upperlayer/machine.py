@@ -87,7 +87,7 @@ class Machine:
         self._pdu_deadline: float | None = None
         self._deaf = False  # nothing that still arrives matters
         self._connected = False
-        self._refusal: AssociateRJ | None = None
+        self.refusal: AssociateRJ | None = None
         self._release_answer_is_due = False
         self._idle = timeouts.idle
 
@@ -105,7 +105,7 @@ class Machine:
     def _next_state(self, transition: Transition) -> State:
         """AE-6 leads on to Sta3 or, refusing, to Sta13; AR-8 to Sta9 or, accepting, to Sta10."""
         if transition.action is Action.AE_6:
-            return transition.next_states[self._refusal is not None]
+            return transition.next_states[self.refusal is not None]
         if transition.action is Action.AR_8:
             return transition.next_states[not self.requestor]
         return transition.next_states[0]
@@ -169,10 +169,10 @@ class Machine:
     def _ae_6(self, subject: Subject) -> list[Event]:
         assert isinstance(subject, AssociateRQ)
         self.request = subject
-        self._refusal = provider_refusal(subject, self.limits)
-        if self._refusal is None:
+        self.refusal = provider_refusal(subject, self.limits)
+        if self.refusal is None:
             return [AssociationRequested(subject)]
-        self._send(self._refusal)
+        self._send(self.refusal)
         return []
 
     def _ae_7(self, subject: Subject) -> list[Event]:

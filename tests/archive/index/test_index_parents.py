@@ -1,7 +1,7 @@
 from isocenter.archive.index import Index
 from isocenter.archive.index.recent import RecentIds
-from isocenter.archive.query import find
 from tests.archive.index.entries import an_entry, store, tag
+from tests.support.identifiers import find_texts as find
 
 
 def studies(index: Index, **keys: str) -> list[dict[str, str]]:

@@ -4,10 +4,12 @@ from pathlib import Path
 import pytest
 
 from isocenter.archive.index import Index, IndexUnavailable
-from isocenter.archive.query import InvalidQuery, Matches, find
+from isocenter.archive.query import InvalidQuery
 from isocenter.archive.query.model import Model
 from isocenter.dictionary.elements import lookup_element
 from tests.archive.index.entries import CT, an_entry, store, tag
+from tests.support.identifiers import TextMatches as Matches
+from tests.support.identifiers import find_texts as find
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.archive.index import Index
-from isocenter.archive.query import find
 from tests.archive.index.entries import an_entry, store, tag
+from tests.support.identifiers import find_texts as find
 
 # Few letters, so that patterns match often; and all that could mean something to a database.
 # The delimiters of person names have rules of their own, tested in test_find.

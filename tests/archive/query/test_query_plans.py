@@ -4,9 +4,9 @@ import pytest
 
 from isocenter.archive.index import Index, parents, reader, removal
 from isocenter.archive.index.connection import Statement
-from isocenter.archive.query import find
 from isocenter.archive.query.model import Model
 from tests.archive.index.entries import tag
+from tests.support.identifiers import find_texts as find
 
 RETURNED = ("PatientName", "PatientID", "StudyDate", "StudyInstanceUID", "ModalitiesInStudy")
 

@@ -15,7 +15,10 @@ from isocenter.archive.workflow import database as database_module
 from isocenter.archive.workflow.schema import failure, metadata
 
 A_FAILURE = {
+    "first_at": 1.0,
     "happened_at": 1.0,
+    "occurrences": 1,
+    "role": "provider",
     "peer": "127.0.0.1:104",
     "calling_ae": "A",
     "called_ae": "B",
@@ -59,7 +62,9 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path) -> None:
 def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
     def write(turn: int) -> None:
         with Workflow(tmp_path / "workflow.sqlite") as workflow, workflow.writing() as connection:
-            connection.execute(insert(failure), A_FAILURE | {"happened_at": float(turn)})
+            connection.execute(
+                insert(failure), A_FAILURE | {"happened_at": float(turn), "what": str(turn)}
+            )
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(8)))
@@ -85,3 +90,16 @@ def test_an_index_is_not_taken_for_a_workflow_database(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(WorkflowUnusable, match="not a workflow database"):
         Workflow(path)
+
+
+def test_a_schema_that_cannot_be_made_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA max_page_count = 2")  # as if the disk were full
+        return connection
+
+    monkeypatch.setattr(database_module, "_connect", full)
+    with pytest.raises(WorkflowUnusable, match="disk is full"):
+        Workflow(tmp_path / "workflow.sqlite")

@@ -1,7 +1,7 @@
 """pynetdicom as the peer that our user side talks to: an SCP in threads of the test's process."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from socketserver import BaseServer
 from typing import Any
@@ -30,8 +30,9 @@ def scp(
     on_data: Handler | None = None,
     on_action: Handler | None = None,
     configure: Callable[[AE], object] | None = None,
+    handlers: Sequence[tuple[Any, Handler]] = (),
 ) -> Iterator[Destination]:
-    """A listening SCP with the given handlers; yields where it is."""
+    """A listening SCP with the given handlers (others by event); yields where it is."""
     ae = AE("PEER")
     ae.maximum_associations = 16
     ae.add_supported_context(Verification)
@@ -40,19 +41,22 @@ def scp(
         ae.add_supported_context(sop_class, AllTransferSyntaxes)
     if configure is not None:
         configure(ae)
-    handlers = [
-        (event, handler)
-        for event, handler in (
-            (evt.EVT_C_STORE, on_store),
-            (evt.EVT_C_FIND, on_find),
-            (evt.EVT_C_ECHO, on_echo),
-            (evt.EVT_DATA_RECV, on_data),
-            (evt.EVT_N_ACTION, on_action),
-        )
-        if handler is not None
+    all_handlers = [
+        *handlers,
+        *(
+            (event, handler)
+            for event, handler in (
+                (evt.EVT_C_STORE, on_store),
+                (evt.EVT_C_FIND, on_find),
+                (evt.EVT_C_ECHO, on_echo),
+                (evt.EVT_DATA_RECV, on_data),
+                (evt.EVT_N_ACTION, on_action),
+            )
+            if handler is not None
+        ),
     ]
     server = ae.make_server(
-        ("127.0.0.1", 0), evt_handlers=handlers, server_class=ThreadedAssociationServer
+        ("127.0.0.1", 0), evt_handlers=all_handlers, server_class=ThreadedAssociationServer
     )
     # `AE.start_server` would look for the shutdown only twice a second.
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

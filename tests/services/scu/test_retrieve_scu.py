@@ -22,7 +22,7 @@ from isocenter.encoding.elements import RawElement, encode_elements
 from isocenter.encoding.part10 import read_file_meta
 from isocenter.services.get_contexts import get_contexts, receiving
 from isocenter.services.received_files import FileReceiver
-from isocenter.services.retrieve_scu import RetrieveProgress
+from isocenter.services.retrieve_scu import RetrieveProgress, get_each
 from tests.services.scu.scripted_transport import ScriptedTransport, scripted
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -145,6 +145,44 @@ def test_a_cancel_follows_the_wished_number_of_instances(tmp_path: Path):
     )
     kinds = [type(message) for message in transport.sent]
     assert kinds == [CGetRQ, CCancelRQ, CStoreRSP, CStoreRSP]
+
+
+def test_leaving_early_cancels_refuses_the_rest_and_keeps_the_association(tmp_path: Path):
+    def react(message: Message):
+        if isinstance(message, CCancelRQ):
+            return store_request("1.2.5", 3), response(0xFE00, remaining=1, completed=1)
+        if isinstance(message, CGetRQ) and message.message_id == 1:
+            return store_request("1.2.3"), store_request("1.2.4", 2)
+        return ()
+
+    association, transport = scripted(react, *CONTEXTS)
+    receiver = FileReceiver(tmp_path)
+    steps = get_each(association, STUDY_ROOT_GET, IDENTIFIER, receiver)
+    assert next(steps) is None
+    steps.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["1.2.3.dcm"]
+    assert store_statuses(transport) == [0, 0xA700, 0xA700]
+    assert CCancelRQ(message_id_being_responded_to=1) in transport.sent
+    assert not transport.ended
+
+
+def test_leaving_a_retrieve_that_has_ended_cancels_nothing(tmp_path: Path):
+    association, transport = scripted(lambda _: (response(0x0000, completed=0),), *CONTEXTS)
+    responses = association.get(STUDY_ROOT_GET, IDENTIFIER, FileReceiver(tmp_path))
+    assert next(responses).status.is_success
+    responses.close()
+    assert [type(message) for message in transport.sent] == [CGetRQ]
+    assert not transport.ended
+
+
+def test_a_peer_that_does_not_answer_a_cancel_is_aborted(tmp_path: Path):
+    association, transport = scripted(
+        lambda message: (store_request("1.2.3"),) if isinstance(message, CGetRQ) else (), *CONTEXTS
+    )
+    steps = get_each(association, STUDY_ROOT_GET, IDENTIFIER, FileReceiver(tmp_path))
+    next(steps)
+    steps.close()
+    assert transport.ended == "aborted"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, func, literal, select
+from sqlalchemy import ColumnElement, Select, Table, func, literal, not_, or_, select
 
 from isocenter.archive.index.attributes import ATTRIBUTES, Level
 from isocenter.archive.index.schema import instance, patient, series, study, term
 from isocenter.archive.query.columns import Condition, QueryColumn, compare, stored_column
-from isocenter.archive.query.criteria import Criterion
+from isocenter.archive.query.criteria import AnyOf, Criterion
 
 # Under their own names, because the query itself may be about series or instances.
 _study = study.alias("counted_study")
@@ -55,29 +55,37 @@ _instances_of_series = select(_instance.c.id).where(_instance.c.series == series
 
 
 def _has_modality(criterion: Criterion) -> ColumnElement[bool]:
-    return _modalities.where(compare(_series.c.modality, criterion)).correlate(study).exists()
+    found = _modalities.where(compare(_series.c.modality, criterion)).correlate(study).exists()
+    if not (isinstance(criterion, AnyOf) and criterion.empty):
+        return found
+    known = _modalities.where(_series.c.modality.is_not(None)).correlate(study).exists()
+    return or_(found, not_(known))
 
 
 def _has_class(criterion: Criterion) -> ColumnElement[bool]:
     return _classes.where(compare(term.c.value, criterion)).correlate(study).exists()
 
 
-def _column(
+def _count_column(level: Level, count: ColumnElement[Any]) -> QueryColumn:
+    return QueryColumn(level, "IS", count, lambda number: b"%d" % number, None)
+
+
+def _text_column(
     level: Level, vr: str, expression: ColumnElement[Any], condition: Condition | None = None
 ) -> QueryColumn:
-    return QueryColumn(level, vr, expression, str, condition)
+    return QueryColumn(level, vr, expression, str.encode, condition)
 
 
 COLUMNS: dict[int, QueryColumn] = {
     **{attribute.tag: stored_column(attribute) for attribute in ATTRIBUTES},
-    0x00201200: _column(Level.PATIENT, "IS", _counted(_studies_of_patient, patient)),
-    0x00201202: _column(Level.PATIENT, "IS", _counted(_series_of_patient, patient)),
-    0x00201204: _column(Level.PATIENT, "IS", _counted(_instances_of_patient, patient)),
-    0x00201206: _column(Level.STUDY, "IS", _counted(_series_of_study, study)),
-    0x00201208: _column(Level.STUDY, "IS", _counted(_instances_of_study, study)),
-    0x00201209: _column(Level.SERIES, "IS", _counted(_instances_of_series, series)),
-    0x00080061: _column(Level.STUDY, "CS", _joined(_modalities, study), _has_modality),
-    0x00080062: _column(Level.STUDY, "UI", _joined(_classes, study), _has_class),
-    0x00080056: _column(Level.PATIENT, "CS", literal("ONLINE")),  # InstanceAvailability
+    0x00201200: _count_column(Level.PATIENT, _counted(_studies_of_patient, patient)),
+    0x00201202: _count_column(Level.PATIENT, _counted(_series_of_patient, patient)),
+    0x00201204: _count_column(Level.PATIENT, _counted(_instances_of_patient, patient)),
+    0x00201206: _count_column(Level.STUDY, _counted(_series_of_study, study)),
+    0x00201208: _count_column(Level.STUDY, _counted(_instances_of_study, study)),
+    0x00201209: _count_column(Level.SERIES, _counted(_instances_of_series, series)),
+    0x00080061: _text_column(Level.STUDY, "CS", _joined(_modalities, study), _has_modality),
+    0x00080062: _text_column(Level.STUDY, "UI", _joined(_classes, study), _has_class),
+    0x00080056: _text_column(Level.PATIENT, "CS", literal("ONLINE")),  # InstanceAvailability
 }
 """Everything that a query may name, by tag."""

@@ -1,41 +1,28 @@
 """From an identifier to matches."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from isocenter.archive.index.attributes import TIMEZONE_OFFSET_FROM_UTC, Level
 from isocenter.archive.index.errors import IndexUnavailable
-from isocenter.archive.query.columns import TABLES, QueryColumn
+from isocenter.archive.query import data_sets
 from isocenter.archive.query.computed import COLUMNS
-from isocenter.archive.query.criteria import Criterion, check_size, parse_key
-from isocenter.archive.query.model import (
-    QUERY_RETRIEVE_LEVEL,
-    Model,
-    check_hierarchy,
-    query_level,
-)
-
-# Said in an identifier about the query, not asked of the archive's content.
-_NO_KEYS = frozenset(
-    {
-        0x00080005,  # Specific Character Set
-        QUERY_RETRIEVE_LEVEL,
-        0x00080053,  # Query/Retrieve View
-        0x00080054,  # Retrieve AE Title
-        TIMEZONE_OFFSET_FROM_UTC,
-        0x00880130,  # Storage Media File-set ID and UID
-        0x00880140,
-    }
-)
+from isocenter.archive.query.criteria import STANDARD, Rules
+from isocenter.archive.query.headers import HeaderReader, locate_data_sets
+from isocenter.archive.query.keys import Keys, sort_keys
+from isocenter.archive.query.model import Model, check_hierarchy, query_level
+from isocenter.archive.query.statements import Question, Rows, execute
+from isocenter.archive.query.timezones import adjusted
+from isocenter.encoding.elements import Elements, RawElement
 
 _FIRST_ROWS = 8  # a first answer must not wait for many
 _MOST_ROWS = 256
 
-
-Returned = tuple[int, Callable[[Any], str] | None]
+_NOTHING = b""
 
 
 class Queryable(Protocol):
@@ -45,7 +32,14 @@ class Queryable(Protocol):
         """Return a connection for one query."""
 
 
-class Matches(Iterator[dict[int, str]]):
+class _Progress:
+    """What a search and whoever takes its answers tell each other."""
+
+    stopped = ""
+    given_up = False
+
+
+class Matches(Iterator[Elements]):
     """The answers to a query, read from the database as they are taken.
 
     They show the archive at the moment of the first one, whatever is stored meanwhile. Closing,
@@ -55,99 +49,171 @@ class Matches(Iterator[dict[int, str]]):
 
     def __init__(
         self,
-        index: Queryable,
-        statement: Select[Any],
-        returned: Sequence[Returned],
+        answers: Generator[Elements, None, None],
         unsupported: frozenset[int],
+        progress: _Progress,
     ) -> None:
         self.unsupported = unsupported
         """Keys that were neither matched nor will be returned (PS3.4 C.4.1.1.4, status FF01)."""
-        self._matches = _matches(index, statement, returned)
+        self._answers = answers
+        self._progress = progress
 
-    def __next__(self) -> dict[int, str]:
-        return next(self._matches)
+    @property
+    def stopped(self) -> str:
+        """Why the answers ended before all were found, as a clause; empty where they did not."""
+        return self._progress.stopped
+
+    def __next__(self) -> Elements:
+        return next(self._answers)
+
+    def give_up(self) -> None:
+        """Have the search for the next match end soon; from any thread, at any time."""
+        self._progress.given_up = True
 
     def close(self) -> None:
         """Stop here."""
-        self._matches.close()
+        self._answers.close()
 
 
 def find(
     index: Queryable,
     model: Model,
     level: str,
-    keys: Mapping[int, str],
+    identifier: Elements,
     *,
-    limit: int | None = None,
+    rules: Rules = STANDARD,
     relational: bool = False,
+    limit: int | None = None,
+    headers: HeaderReader | None = None,
+    header_limit: int | None = None,
 ) -> Matches:
-    """Return the entities at `level` that match `keys` (PS3.4 C.4.1).
+    """Return the entities at `level` that match `identifier` (PS3.4 C.4.1).
 
-    Keys map tags to decoded text; an empty text only asks for the value. Each match maps the
-    keys that the index supports to text, empty where the entity has no value. Attributes of
-    higher levels may be keys as well. `relational` lifts the rule that unique keys of the levels
-    above must be given (PS3.4 C.4.1.2.2.1).
+    The identifier and the matches are neutral `Elements` (`encoding.recoding`); a key without a
+    value only asks for it. Each match has the keys that are supported, empty where the entity has
+    no value. Attributes of higher levels may be keys as well. `relational` lifts the rule that
+    unique keys of the levels above must be given (PS3.4 C.4.1.2.2.1).
+
+    Keys that the index does not keep are answered from the stored instances by `headers`, which is
+    closed with the matches; without it they are unsupported. After `header_limit` of them the
+    matches end, and `Matches.stopped` says so.
 
     Raises:
         InvalidQuery: the level does not exist, or a key cannot mean anything.
         IndexUnavailable: later, while matches are taken: the database cannot be read.
     """
     at = query_level(model, level)
-    known = {tag: COLUMNS[tag] for tag in keys if tag in COLUMNS and COLUMNS[tag].level <= at}
-    criteria = _criteria(known, keys)
-    check_size(criteria)
+    keys = sort_keys(at, identifier, rules, headers=headers is not None)
     if not relational:
-        check_hierarchy(model, at, criteria)
-    statement = _select(at, known, criteria).limit(limit)
-    returned = [(tag, column.to_text) for tag, column in known.items()]
-    unmatched = {tag for tag in known if known[tag].condition is None and keys[tag].strip("* \0")}
-    left_out = {tag for tag in keys.keys() - known.keys() if tag & 0xFFFF}  # no group lengths
-    unsupported = frozenset((left_out | unmatched) - _NO_KEYS)
-    return Matches(index, statement, returned, unsupported)
+        check_hierarchy(model, at, keys.criteria)
+    from_index = tuple(tag for tag in keys.extra if tag in COLUMNS)
+    question = Question(
+        at, keys.returned + from_index, keys.criteria, keys.intervals, bool(keys.header)
+    )
+    progress = _Progress()
+    answers = _indexed(index, question)
+    if keys.header and headers is not None:
+        answers = _with_headers(progress, index, question, keys, headers, header_limit)
+    if keys.checked or keys.zone is not None:
+        holds = data_sets.condition(keys.checked, rules)
+        answers = _checked(answers, keys, rules, holds)
+    if limit is not None:
+        answers = _limited(answers, limit)
+    return Matches(answers, keys.unsupported, progress)
 
 
-def _criteria(known: Mapping[int, QueryColumn], keys: Mapping[int, str]) -> dict[int, Criterion]:
-    criteria = {}
-    for tag, column in known.items():
-        if column.condition is None:
-            continue
-        criterion = parse_key(tag, column.vr, keys[tag])
-        if criterion is not None:
-            criteria[tag] = criterion
-    return criteria
-
-
-def _select(
-    at: Level, known: Mapping[int, QueryColumn], criteria: Mapping[int, Criterion]
-) -> Select[Any]:
-    base = TABLES[at]
-    expressions: list[ColumnElement[Any]] = [
-        column.expression.label(f"tag_{tag:08x}") for tag, column in known.items()
-    ]
-    statement = select(*(expressions or [base.c.id])).select_from(base)
-    highest = min((column.level for column in known.values()), default=at)
-    for upper in sorted((level for level in Level if highest <= level < at), reverse=True):
-        below, above = TABLES[Level(upper + 1)], TABLES[upper]
-        statement = statement.join(above, above.c.id == below.c[above.name])
-    for tag, criterion in criteria.items():
-        condition = known[tag].condition
-        assert condition is not None  # _criteria left out those without
-        statement = statement.where(condition(criterion))
-    return statement
-
-
-def _matches(
-    index: Queryable, statement: Select[Any], returned: Sequence[Returned]
-) -> Generator[dict[int, str], None, None]:
-    size = _FIRST_ROWS
+def _limited(
+    answers: Generator[Elements, None, None], limit: int
+) -> Generator[Elements, None, None]:
     try:
-        with index.connect() as connection, connection.execute(statement) as result:
-            while rows := result.fetchmany(size):
-                for row in rows:
-                    yield {
-                        tag: "" if value is None else to_text(value) if to_text else value
-                        for (tag, to_text), value in zip(returned, row, strict=False)
-                    }
-                size = min(2 * size, _MOST_ROWS)
-    except DBAPIError as error:
-        raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
+        yield from islice(answers, limit)
+    finally:
+        answers.close()
+
+
+def _checked(
+    answers: Generator[Elements, None, None],
+    keys: Keys,
+    rules: Rules,
+    holds: data_sets.Condition,
+) -> Generator[Elements, None, None]:
+    """Those answers that meet what the index could not decide, with what was asked for."""
+    try:
+        for elements in answers:
+            answer = elements if keys.zone is None else adjusted(elements, keys.zone)
+            if holds(answer):
+                asked = {tag: answer[tag] for tag in keys.returned}
+                yield asked | data_sets.project(keys.header, answer, rules)
+    finally:
+        answers.close()
+
+
+def _indexed(index: Queryable, question: Question) -> Generator[Elements, None, None]:
+    to_elements = _row_reader(question.returned)
+    with _reading(index) as connection, closing(execute(connection, question)) as result:
+        for rows in _batches(result):
+            for row in rows:
+                yield to_elements(row)
+
+
+def _with_headers(
+    progress: _Progress,
+    index: Queryable,
+    question: Question,
+    keys: Keys,
+    headers: HeaderReader,
+    limit: int | None,
+) -> Generator[Elements, None, None]:
+    """The same, each with the wanted attributes of its header."""
+    to_elements = _row_reader(question.returned)
+    wanted = frozenset(keys.header) | {tag for tag in keys.extra if tag not in COLUMNS}
+    read = 0
+    with (
+        closing(headers),
+        _reading(index) as connection,
+        closing(execute(connection, question)) as result,
+    ):
+        for rows in _batches(result):
+            places = locate_data_sets(connection, [row[-1] for row in rows])
+            for row in rows:
+                if progress.given_up:
+                    return
+                if read == limit:
+                    progress.stopped = f"after reading {read} stored headers"
+                    return
+                read += 1
+                place = places.get(row[-1])
+                found = {} if place is None else headers.read(place, wanted)
+                yield to_elements(row) | found
+
+
+@contextmanager
+def _reading(index: Queryable) -> Iterator[Connection]:
+    """A connection; that it cannot be read from is IndexUnavailable, without the query's values."""
+    with index.connect() as connection:
+        driver: Any = connection.dialect.loaded_dbapi
+        try:
+            yield connection
+        except DBAPIError as error:
+            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
+        except driver.Error as error:
+            raise IndexUnavailable(f"The index could not be read: {error}.") from error
+
+
+def _batches(result: Rows) -> Iterator[Sequence[Sequence[Any]]]:
+    size = _FIRST_ROWS
+    while rows := result.fetchmany(size):
+        yield rows
+        size = min(2 * size, _MOST_ROWS)
+
+
+def _row_reader(returned: tuple[int, ...]) -> Callable[[Sequence[Any]], Elements]:
+    columns = [(tag, COLUMNS[tag].vr, COLUMNS[tag].to_bytes) for tag in returned]
+
+    def to_elements(row: Sequence[Any]) -> Elements:
+        return {
+            tag: RawElement(vr, _NOTHING if value is None else to_bytes(value))
+            for (tag, vr, to_bytes), value in zip(columns, row, strict=False)
+        }
+
+    return to_elements

@@ -2,7 +2,9 @@
 
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import Boolean, ColumnElement, Connection, and_, func
+
+from isocenter.archive.query.fuzzy_names import resembles_search_text
 
 _LAST_BEFORE_SURROGATES = 0xD7FF
 _FIRST_AFTER_SURROGATES = 0xE000
@@ -14,6 +16,9 @@ class TextMatching(Protocol):
 
     def pattern(self, column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
         """Whether `column` matches `pattern`, minding case."""
+
+    def alike(self, column: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+        """Whether the names in `column` resemble one component group of a key (`fuzzy_names`)."""
 
     def rare(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
         """The same condition, with the hint that few rows meet it."""
@@ -28,9 +33,23 @@ class SQLiteText:
         prefix = literal_prefix(pattern)
         return and_(prefix_range(column, prefix), glob) if prefix else glob
 
+    def alike(self, column: ColumnElement[Any], key: str) -> ColumnElement[bool]:
+        """Whether names resemble a key; the connection must know how (`teach_names`)."""
+        return func.name_resembles(key, column, type_=Boolean)
+
     def rare(self, condition: ColumnElement[bool]) -> ColumnElement[bool]:
         """The same condition, with the hint that few rows meet it."""
         return func.unlikely(condition)
+
+
+def teach_names(connection: Connection) -> None:
+    """Let statements on this connection compare names by `SQLiteText.alike`."""
+    raw: Any = connection.connection.driver_connection
+    raw.create_function("name_resembles", 2, _name_resembles, deterministic=True)
+
+
+def _name_resembles(key: str, names: str | None) -> bool:
+    return names is not None and resembles_search_text(key, names)
 
 
 def literal_prefix(pattern: str) -> str:

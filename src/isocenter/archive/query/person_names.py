@@ -38,6 +38,8 @@ def patient_named(criterion: AnyOf, text: TextMatching | None = None) -> ColumnE
     does not say which writing it is; one with several groups must match in each.
     """
     text = text or SQLiteText()
+    if criterion.fuzzy:
+        return _any(_resembles_any_group(text, key) for key in _fuzzy_keys(criterion))
     return _any(
         _in_every_group(text, keys) if len(keys) > 1 else _in_any_group(text, keys[0])
         for keys in _keys(criterion)
@@ -52,11 +54,23 @@ def person_named(
     Few distinct people are named in an archive, so their table is simply read through.
     """
     text = text or SQLiteText()
+    if criterion.fuzzy:
+        alike = [text.alike(person.c.name_key, key) for key in _fuzzy_keys(criterion)]
+        return reference.in_(select(person.c.id).where(_any(alike)))
     conditions = [
         and_(*[text.pattern(person.c.name_key, f"*\\{key}\\*") for key in keys if key])
         for keys in _keys(criterion)
     ]
     return reference.in_(select(person.c.id).where(_any(conditions)))
+
+
+def _resembles_any_group(text: TextMatching, key: str) -> ColumnElement[bool]:
+    """No index knows how names sound: all patients are compared, a few microseconds each."""
+    other_groups = select(patient_name_group.c.patient).where(
+        text.alike(patient_name_group.c.name_key, key)
+    )
+    alphabetic = select(patient.c.id).where(text.alike(patient.c.name_key, key))
+    return patient.c.id.in_(union_all(alphabetic, other_groups))
 
 
 def _in_any_group(text: TextMatching, key: str) -> ColumnElement[bool]:
@@ -109,6 +123,10 @@ def _trigrams_of(key: str) -> list[str]:
         run[start : start + _TRIGRAM] for run in runs for start in range(len(run) - _TRIGRAM + 1)
     ]
     return list(dict.fromkeys(found))[:_MAX_TRIGRAMS]
+
+
+def _fuzzy_keys(criterion: AnyOf) -> list[str]:
+    return [key for name in criterion.values for key in person_name_keys(str(name)) if key]
 
 
 def _keys(criterion: AnyOf) -> list[list[str]]:

@@ -25,9 +25,11 @@ worklist_item = Table(
     Column("id", Integer, primary_key=True),
     Column("study_instance_uid", String, nullable=False),
     Column("scheduled_procedure_step_id", String, nullable=False),
-    Column("scheduled_station_ae_title", String, nullable=False),
+    Column("requested_procedure_id", String, nullable=False),
+    Column("scheduled_station_ae_title", String, nullable=False),  # several: with backslashes
     Column("modality", String, nullable=False),
-    Column("scheduled_date", Integer),  # as 20240131
+    Column("scheduled_date", Integer, nullable=False),  # as 20240131
+    Column("scheduled_time", String, nullable=False),  # as 093000, or empty
     Column("patient_id", String, nullable=False),
     Column("accession_number", String, nullable=False),
     Column("status", String, nullable=False),
@@ -40,7 +42,7 @@ Index(
     worklist_item.c.scheduled_procedure_step_id,
     unique=True,
 )
-Index("worklist_item_by_date", worklist_item.c.scheduled_date)
+Index("worklist_item_by_date", worklist_item.c.scheduled_date, worklist_item.c.scheduled_time)
 Index("worklist_item_by_patient", worklist_item.c.patient_id)
 Index("worklist_item_by_accession_number", worklist_item.c.accession_number)
 
@@ -56,8 +58,10 @@ performed_procedure_step = Table(
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
 )
-performed_procedure_step_study = Table(
-    "performed_procedure_step_study",
+
+# What a performed step was scheduled as: an item of its Scheduled Step Attributes Sequence each.
+performed_for = Table(
+    "performed_for",
     metadata,
     Column(
         "performed_procedure_step",
@@ -65,7 +69,13 @@ performed_procedure_step_study = Table(
         ForeignKey("performed_procedure_step.id", ondelete="CASCADE"),
         primary_key=True,
     ),
-    Column("study_instance_uid", String, primary_key=True, index=True),
+    Column("study_instance_uid", String, primary_key=True),
+    Column("scheduled_procedure_step_id", String, primary_key=True),  # empty: unscheduled
+)
+Index(
+    "performed_for_by_step",
+    performed_for.c.study_instance_uid,
+    performed_for.c.scheduled_procedure_step_id,
 )
 
 # PS3.4 Annex J: what was asked, and what is still to be reported, or was.
@@ -112,17 +122,28 @@ job = Table(
 Index("job_by_due", job.c.state, job.c.due_at)
 Index("job_by_subject", job.c.kind, job.c.subject, unique=True)
 
-# Associations and sub-operations that failed, the newest only; no patient data.
+# What failed, the newest only; no patient data. The same cause again is the same row again.
 failure = Table(
     "failure",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("happened_at", Float, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("happened_at", Float, nullable=False),  # the last time
+    Column("occurrences", Integer, nullable=False),
+    Column("role", String, nullable=False),  # ours
     Column("peer", String, nullable=False),
-    Column("calling_ae", String, nullable=False),
-    Column("called_ae", String, nullable=False),
     Column("what", String, nullable=False),
     Column("diagnosis", String, nullable=False),
-    Column("negotiation", String),
+    Column("calling_ae", String, nullable=False),
+    Column("called_ae", String, nullable=False),
+    Column("negotiation", String),  # as JSON
 )
 Index("failure_by_moment", failure.c.happened_at)
+Index(
+    "failure_by_cause",
+    failure.c.peer,
+    failure.c.role,
+    failure.c.what,
+    failure.c.diagnosis,
+    unique=True,
+)

@@ -20,7 +20,7 @@ from isocenter.cli.commitment import (
 from isocenter.cli.console import plural, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
-from isocenter.cli.input_files import collect, split_port
+from isocenter.cli.input_files import collect
 from isocenter.cli.local_archive import (
     archive_config,
     archive_options,
@@ -28,6 +28,7 @@ from isocenter.cli.local_archive import (
     require_archive,
 )
 from isocenter.cli.options import association_options
+from isocenter.cli.port_argument import take_port
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def command() -> None:
 
 @command.command(_DEFAULT)
 @click.argument("peer", is_eager=True)
-@click.argument("paths", nargs=-1, metavar="[PORT] PATH...", callback=split_port)
+@click.argument("paths", nargs=-1, metavar="[PORT] PATH...", callback=take_port)
 @click.option(
     "--study",
     "studies",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +9,14 @@ import click
 from isocenter.cli.associate import associate
 from isocenter.cli.options import association_options
 from isocenter.cli.peer_address import checked_ae_title
-from isocenter.cli.retrieval import conclude, follow, retrieve_identifier, retrieve_options
+from isocenter.cli.query_options import Question, tell_missing
+from isocenter.cli.retrieval import conclude, follow, requests_for, retrieve_options
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from isocenter.services.association import Destination
+    from isocenter.services.query_options import QueryOptions
 
 
 @click.command("move")
@@ -29,21 +32,30 @@ if TYPE_CHECKING:
 @association_options
 def command(
     destination: Destination,
-    keys: Sequence[str],
-    model: str | None,
-    level: str | None,
+    question: Question,
+    uid_file: TextIO | None,
+    wanted: QueryOptions,
     cancel: int | None,
     as_json: bool,
     move_destination: str | None,
 ) -> None:
-    """Have a node send objects to another one, or to this one (C-MOVE)."""
-    from isocenter.dictionary.sop_classes import PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE
+    """Have a node send objects to another one, or to this one (C-MOVE).
+
+    QUERY-FILE is a DICOM file, or one data set in the DICOM JSON Model, with keys to begin with.
+    """
     from isocenter.services.query_retrieve_scu import find_context
 
-    request = retrieve_identifier(keys, level)
-    model_uid = PATIENT_ROOT_MOVE if model == "PATIENT" else STUDY_ROOT_MOVE
+    model_uid = question.model.move
+    requests = requests_for(question, uid_file)
     title = checked_ae_title(move_destination or destination.calling_ae)
-    with associate(destination, [find_context(model_uid)]) as association:
-        responses = association.move(model_uid, request, title, cancel_after=cancel)
-        last = follow(responses, "Moving")
-    conclude(last, "C-MOVE", destination, {"destination": title} if as_json else None)
+    with associate(
+        destination, [find_context(model_uid)], extended=wanted.retrieval_proposals(model_uid)
+    ) as association:
+        tell_missing(association, destination, wanted, model_uid)
+        outcome = follow(
+            lambda request, left: association.move(model_uid, request, title, cancel_after=left),
+            requests,
+            "Moving",
+            cancel,
+        )
+    conclude(outcome, "C-MOVE", destination, {"destination": title} if as_json else None)

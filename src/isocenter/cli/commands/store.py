@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +24,7 @@ from isocenter.cli.commitment import (
 from isocenter.cli.console import harmless, megabytes, plural, progress, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
-from isocenter.cli.input_files import collect, take_port
+from isocenter.cli.input_files import collect, take_paths
 from isocenter.cli.options import association_options, no_effect, not_yet
 from isocenter.cli.verbosity import Verbosity, say
 from isocenter.errors import IsocenterError
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 @click.command("store")
 @click.argument("peer", is_eager=True)
-@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=take_port)
+@click.argument("paths", nargs=-1, required=True, metavar="[PORT] PATH...", callback=take_paths)
 @click.option(
     "-j",
     "--associations",
@@ -45,6 +46,14 @@ if TYPE_CHECKING:
     show_default=True,
     metavar="N",
     help="Send over N associations at the same time.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Have up to N objects under way on an association, where the peer allows it.",
 )
 @click.option(
     "--retries",
@@ -90,6 +99,7 @@ def command(
     destination: Destination,
     paths: tuple[str, ...],
     associations: int,
+    window: int,
     retries: int,
     repeat: int,
     no_recurse: bool,
@@ -122,7 +132,7 @@ def command(
     with _told(len(files) * repeat) as on_result:
         report = send_files(
             files,
-            destination,
+            replace(destination, window=window),
             associations=associations,
             repeat=repeat,
             retry=RetryPolicy(retries=retries),

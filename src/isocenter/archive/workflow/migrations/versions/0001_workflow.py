@@ -38,16 +38,18 @@ def _create_worklist() -> None:
         *_texts(
             "study_instance_uid",
             "scheduled_procedure_step_id",
+            "requested_procedure_id",
             "scheduled_station_ae_title",
             "modality",
         ),
-        sa.Column("scheduled_date", sa.Integer),
-        *_texts("patient_id", "accession_number", "status", "data_set"),
+        sa.Column("scheduled_date", sa.Integer, nullable=False),
+        *_texts("scheduled_time", "patient_id", "accession_number", "status", "data_set"),
         *_moments("changed_at"),
     )
     step = ["study_instance_uid", "scheduled_procedure_step_id"]
     op.create_index("worklist_item_by_step", "worklist_item", step, unique=True)
-    op.create_index("worklist_item_by_date", "worklist_item", ["scheduled_date"])
+    moment = ["scheduled_date", "scheduled_time"]
+    op.create_index("worklist_item_by_date", "worklist_item", moment)
     op.create_index("worklist_item_by_patient", "worklist_item", ["patient_id"])
     op.create_index("worklist_item_by_accession_number", "worklist_item", ["accession_number"])
 
@@ -62,10 +64,13 @@ def _create_performed_steps() -> None:
     )
     step = sa.ForeignKey("performed_procedure_step.id", ondelete="CASCADE")
     op.create_table(
-        "performed_procedure_step_study",
+        "performed_for",
         sa.Column("performed_procedure_step", sa.Integer, step, primary_key=True),
-        sa.Column("study_instance_uid", sa.String, primary_key=True, index=True),
+        sa.Column("study_instance_uid", sa.String, primary_key=True),
+        sa.Column("scheduled_procedure_step_id", sa.String, primary_key=True),
     )
+    scheduled = ["study_instance_uid", "scheduled_procedure_step_id"]
+    op.create_index("performed_for_by_step", "performed_for", scheduled)
 
 
 def _create_commitments() -> None:
@@ -106,8 +111,11 @@ def _create_failures() -> None:
     op.create_table(
         "failure",
         _id(),
-        *_moments("happened_at"),
-        *_texts("peer", "calling_ae", "called_ae", "what", "diagnosis"),
+        *_moments("first_at", "happened_at"),
+        sa.Column("occurrences", sa.Integer, nullable=False),
+        *_texts("role", "peer", "what", "diagnosis", "calling_ae", "called_ae"),
         sa.Column("negotiation", sa.String),
     )
     op.create_index("failure_by_moment", "failure", ["happened_at"])
+    cause = ["peer", "role", "what", "diagnosis"]
+    op.create_index("failure_by_cause", "failure", cause, unique=True)

@@ -1,0 +1,76 @@
+"""`isocenter.connect`: from a name to a connection."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+from isocenter.cli.peer_address import calling_ae_title, resolve_peer
+from isocenter.client.connection import Connection
+from isocenter.services.association import Destination
+from isocenter.services.query_options import QueryOptions
+from isocenter.upperlayer.limits import Timeouts
+
+if TYPE_CHECKING:
+    import ssl
+
+
+def connect(
+    peer: str,
+    port: int | None = None,
+    *,
+    called_ae: str | None = None,
+    calling_ae: str | None = None,
+    config: str | PathLike[str] | None = None,
+    options: QueryOptions | None = None,
+    connect_timeout: float = 10.0,
+    association_timeout: float = 30.0,
+    response_timeout: float = 60.0,
+    maximum_length: int = 131072,
+    ssl_context: ssl.SSLContext | None = None,
+) -> Connection:
+    """Connect to a DICOM node, and establish a first association with it (PS3.8 7.1).
+
+    Args:
+        peer: a peer's name in the configuration, "AET@host:port", "host:port", or a host.
+        port: the TCP port, where `peer` does not say it (else 11112).
+        called_ae: the peer's AE title, where `peer` does not say it (else ANY-SCP).
+        calling_ae: ours (else the configuration's, else ISOCENTER).
+        config: the configuration file (else $ISOCENTER_CONFIG, else ./isocenter.toml if there).
+        options: what to propose by extended negotiation, such as `QueryOptions(fuzzy=True)`;
+            `Connection.agreed` says what the peer agreed to.
+        connect_timeout: seconds for the transport connection.
+        association_timeout: seconds for the answers to association and release requests.
+        response_timeout: seconds for each DIMSE response; every pending one starts them anew.
+        maximum_length: bytes of the longest P-DATA-TF that we take (PS3.8 D.1).
+        ssl_context: a TLS context; without one the connection is plain.
+
+    Returns:
+        A context manager that releases every association at its end, and aborts them if the
+        block raises.
+
+    Raises:
+        AddressError, ConfigError: `peer` cannot be understood, or the configuration is wrong.
+        ConnectFailed, ConnectTimeout: nothing listens there, or it does not answer.
+        AssociationRejectedError, AssociationAbortedError: the node does not want us.
+    """
+    configured = None if config is None else fspath(config)
+    address = resolve_peer(peer, port, called_ae, configured)
+    destination = Destination(
+        host=address.host,
+        port=address.port,
+        called_ae=address.ae_title,
+        calling_ae=calling_ae_title(calling_ae, configured),
+        maximum_length=maximum_length,
+        connect_timeout=connect_timeout,
+        response_timeout=response_timeout,
+        timeouts=Timeouts(
+            association=association_timeout,
+            release=association_timeout,
+            idle=max(600.0, response_timeout),
+        ),
+        ssl_context=ssl_context,
+    )
+    connection = Connection(destination, options or QueryOptions())
+    connection.open()
+    return connection

@@ -1,0 +1,37 @@
+"""Modality Worklist (PS3.4 Annex K), provider: C-FIND of scheduled procedure steps."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import Protocol
+
+from isocenter.encoding.elements import Elements
+from isocenter.services.extended_negotiation import Matching
+from isocenter.services.find_operation import Matches
+from isocenter.services.find_scp import FindService
+
+
+class WorklistEngine(Protocol):
+    """Who keeps the worklist."""
+
+    def find(self, identifier: Elements, matching: Matching) -> Matches:
+        """Start a query for a neutral identifier: the soonest first. Raises InvalidIdentifier."""
+
+
+class WorklistProvider(FindService):
+    """C-FIND SCP of the Modality Worklist information model, which has one level (PS3.4 K.6.1)."""
+
+    def __init__(
+        self, engine: WorklistEngine, threads: Executor, *, limit: int | None = None
+    ) -> None:
+        super().__init__(threads, limit=limit)
+        self.engine = engine
+
+    def search(
+        self,
+        sop_class_uid: str,  # noqa: ARG002 - there is one
+        identifier: Elements,
+        matching: Matching,
+    ) -> tuple[Matches, Elements]:
+        """The scheduled procedure steps that match."""
+        return self.engine.find(identifier, matching), {}

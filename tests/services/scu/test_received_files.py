@@ -1,0 +1,112 @@
+"""Instances of a C-GET as files: where they go, and what is there already."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from isocenter.dictionary.transfer_syntaxes import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+)
+from isocenter.dimse import status
+from isocenter.dimse.messages import CStoreRQ
+from isocenter.encoding.elements import encode_elements
+from isocenter.services.query_identifier import build_identifier
+from isocenter.services.query_keys import parse_key
+from isocenter.services.received_files import FileReceiver
+from isocenter.upperlayer.contexts import AcceptedContext
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def data_set(**values: str) -> bytes:
+    keys = [parse_key(f"{keyword}={value}") for keyword, value in values.items()]
+    return encode_elements(build_identifier(keys), EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def receive(
+    receiver: FileReceiver, content: bytes, syntax: str = EXPLICIT_VR_LITTLE_ENDIAN.uid
+) -> int:
+    """Let the receiver have one instance in two pieces; returns the C-STORE status."""
+    request = CStoreRQ(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3.4")
+    arriving = receiver.begin(request, AcceptedContext(1, CT, syntax))
+    assert not isinstance(arriving, int)
+    arriving.write(memoryview(content)[:7])
+    arriving.write(memoryview(content)[7:])
+    return arriving.finish()
+
+
+PLAIN = data_set(StudyInstanceUID="1.2", SeriesInstanceUID="1.3", PatientID="4")
+
+
+def test_a_file_is_named_by_its_instance(tmp_path: Path) -> None:
+    receiver = FileReceiver(tmp_path)
+    assert receive(receiver, PLAIN) == status.SUCCESS
+    assert receiver.written == [tmp_path / "1.2.3.4.dcm"]
+    assert pydicom.dcmread(receiver.written[0]).PatientID == "4"
+
+
+def test_the_same_content_again_changes_nothing(tmp_path: Path) -> None:
+    receiver = FileReceiver(tmp_path)
+    for _ in range(3):
+        assert receive(receiver, PLAIN) == status.SUCCESS
+    assert [path.name for path in tmp_path.iterdir()] == ["1.2.3.4.dcm"]
+    assert len(receiver.written) == 1
+    assert receiver.unchanged == receiver.written * 2
+
+
+def test_other_content_goes_beside(tmp_path: Path) -> None:
+    receiver = FileReceiver(tmp_path)
+    (tmp_path / "1.2.3.4.dcm").write_bytes(b"somebody's own file")
+    for _ in range(2):
+        assert receive(receiver, PLAIN) == status.SUCCESS
+    assert (tmp_path / "1.2.3.4.dcm").read_bytes() == b"somebody's own file"
+    assert receiver.written == receiver.beside == [tmp_path / "1.2.3.4_2.dcm"]
+    assert receiver.unchanged == receiver.beside
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+def test_folders_are_named_by_study_and_series(tmp_path: Path, deflated: bool) -> None:
+    receiver = FileReceiver(tmp_path, by_study=True)
+    content, syntax = PLAIN, EXPLICIT_VR_LITTLE_ENDIAN.uid
+    if deflated:
+        stream = zlib.compressobj(wbits=-15)
+        content = stream.compress(PLAIN) + stream.flush()
+        syntax = DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.uid
+    assert receive(receiver, content, syntax) == status.SUCCESS
+    assert receiver.written == [tmp_path / "1.2" / "1.3" / "1.2.3.4.dcm"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        data_set(StudyInstanceUID="../../etc", SeriesInstanceUID="/tmp"),
+        data_set(PatientID="4"),
+        b"no data set at all",
+        b"",
+    ],
+)
+def test_a_study_that_has_no_uid_leads_out_of_no_folder(tmp_path: Path, content: bytes) -> None:
+    receiver = FileReceiver(tmp_path, by_study=True)
+    assert receive(receiver, content) == status.SUCCESS
+    assert receiver.written == [tmp_path / "unknown" / "unknown" / "1.2.3.4.dcm"]
+
+
+def test_a_folder_in_the_place_of_the_file_is_walked_around(tmp_path: Path) -> None:
+    (tmp_path / "1.2.3.4.dcm").mkdir()
+    receiver = FileReceiver(tmp_path)
+    assert receive(receiver, PLAIN) == status.SUCCESS
+    assert receiver.beside == [tmp_path / "1.2.3.4_2.dcm"]
+
+
+def test_a_folder_that_cannot_be_made_refuses_the_instance(tmp_path: Path) -> None:
+    (tmp_path / "1.2").write_bytes(b"a file where the folder of the study should be")
+    receiver = FileReceiver(tmp_path, by_study=True)
+    assert receive(receiver, PLAIN) == status.OUT_OF_RESOURCES
+    assert receiver.trouble
+    assert [path.name for path in tmp_path.iterdir()] == ["1.2"]
