@@ -33,6 +33,11 @@ async def take() -> tuple[bytes, bool]:
     return b"\0\0", True
 
 
+async def store(outgoing: Outgoing, request: CStoreRQ) -> None:
+    answer = await outgoing.send_store(1, request, take)
+    await outgoing.stored(answer, timeout=60)
+
+
 async def settle() -> None:
     """Let every task run until it waits for something that only the peer can do."""
     for _ in range(20):
@@ -52,9 +57,7 @@ async def most_outstanding(operations: int | None) -> int:
         )
         for _ in range(5)
     ]
-    tasks = [
-        asyncio.create_task(outgoing.store(1, request, take, timeout=60)) for request in requests
-    ]
+    tasks = [asyncio.create_task(store(outgoing, request)) for request in requests]
     most = answered = 0
     while answered < len(requests):
         await settle()

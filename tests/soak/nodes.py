@@ -6,8 +6,9 @@ from pathlib import Path
 
 from isocenter.services.association import Destination
 from tests.server.support_nodes import configured
+from tests.soak.ward import Ward
 from tests.soak.watch import Watch
-from tests.soak.work import ITEMS_PER_STATION, STATIONS, Ward
+from tests.soak.work import ITEMS_PER_STATION, STATIONS
 from tests.support.modality import worklist_item, write_worklist_file
 from tests.support.node import AE_TITLE, Node, isocenter
 

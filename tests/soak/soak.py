@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.soak.ward import Ward
 from tests.soak.watch import Sample, Watch
-from tests.soak.work import KINDS, Ward, Work
+from tests.soak.work import KINDS, Work
 
 _TROUBLES_KEPT = 20
 _WARM_UP_ROUNDS = 2

@@ -4,11 +4,7 @@ Whatever does not go as the standard says raises; the caller counts it as troubl
 gets back is compared, byte for byte, with what was stored.
 """
 
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 
 from isocenter.dictionary.sop_classes import (
@@ -22,22 +18,20 @@ from isocenter.dictionary.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
-from isocenter.dimse.messages import CStoreRQ
 from isocenter.encoding.elements import Elements, RawElement
-from isocenter.services.association import Destination
 from isocenter.services.performed_procedure_step_scu import (
     PROCEDURE_STEP_CONTEXTS,
     create_step,
     set_step,
 )
 from isocenter.services.query_retrieve_scu import find_context
-from isocenter.services.retrieve_scu import Arriving, RetrieveProgress
+from isocenter.services.retrieve_scu import RetrieveProgress
 from isocenter.services.storage_commitment import Reference
 from isocenter.services.storage_commitment_scu import commit_instances
-from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.pdu import Abort
 from tests.server.support import FIND, STORE, Peer, p_data
-from tests.server.support_instances import CT, Instance, instance
+from tests.server.support_instances import CT, instance
+from tests.soak.ward import INSTANCES_PER_STUDY, Collector, Study, Ward
 from tests.support import peers
 from tests.support.modality import beginning, elements_of, end
 
@@ -47,49 +41,7 @@ SUCCESS, CANCELED = 0x0000, 0xFE00
 STATIONS = ("SCANNER1", "SCANNER2")
 ITEMS_PER_STATION = 10
 
-_INSTANCES_PER_STUDY = 6
-_KNOWN_STUDIES = 200  # of which clients remember that they are complete
 _PIXELS = (1_000, 60_000)  # bytes of pixels in an instance
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study that was stored and acknowledged; its instances follow from its UID."""
-
-    uid: str
-    pixels: int
-
-    def instances(self) -> list[Instance]:
-        """What it consists of, made anew each time: nothing is kept in the clients' memory."""
-        return [
-            instance(f"{self.uid}.{number}", study=self.uid, pixels=self.pixels)
-            for number in range(1, _INSTANCES_PER_STUDY + 1)
-        ]
-
-
-@dataclass
-class Ward:
-    """What all clients of a soak share."""
-
-    destination: Destination
-    move_destination: str
-    folder: Path
-    studies: deque[Study] = field(default_factory=lambda: deque(maxlen=_KNOWN_STUDIES))
-    _number: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def new_number(self) -> int:
-        """1, 2, 3... whoever asks."""
-        with self._lock:
-            self._number += 1
-            return self._number
-
-    def some_study(self, random: Random) -> Study:
-        """One that is complete; stores one if there is none yet."""
-        try:
-            return random.choice(self.studies)
-        except IndexError:
-            return store(self, random)
 
 
 def echo(ward: Ward, random: Random) -> None:
@@ -238,15 +190,15 @@ def dcmtk(ward: Ward, random: Random) -> None:
             received = list(folder.iterdir())
             for path in received:
                 path.unlink()
-            assert len(received) == _INSTANCES_PER_STUDY, done.stdout
+            assert len(received) == INSTANCES_PER_STUDY, done.stdout
     assert done.returncode == 0, done.stdout
 
 
 Work = Callable[[Ward, Random], object]
 
 KINDS: Sequence[tuple[Work, int]] = (
-    (echo, 10),
     (store, 20),
+    (echo, 10),
     (store_again, 5),
     (find, 20),
     (find_and_cancel, 10),
@@ -259,7 +211,7 @@ KINDS: Sequence[tuple[Work, int]] = (
     (abort, 5),
     (dcmtk, 1),
 )
-"""Each kind of work with its share."""
+"""Each kind of work with its share; storing comes first, the others need what is stored."""
 
 
 def study_level(uid: str = "") -> Elements:
@@ -274,31 +226,4 @@ def study_level(uid: str = "") -> Elements:
 def assert_complete(final: RetrieveProgress) -> None:
     """A retrieve brought the whole study."""
     assert final.status.is_success, f"{final.status}: {final.comment}"
-    assert (final.completed, final.failed) == (_INSTANCES_PER_STUDY, 0), final
-
-
-class Collector:
-    """A Receiver that keeps data sets in memory, for as long as one retrieve lasts."""
-
-    def __init__(self) -> None:
-        self.received: dict[str, bytes] = {}
-
-    def begin(self, request: CStoreRQ, context: AcceptedContext) -> Arriving:
-        return _Collected(self, request.affected_sop_instance_uid)
-
-
-class _Collected:
-    def __init__(self, collector: Collector, uid: str) -> None:
-        self._collector = collector
-        self._uid = uid
-        self._data = bytearray()
-
-    def write(self, fragment: memoryview) -> None:
-        self._data += fragment
-
-    def finish(self) -> int:
-        self._collector.received[self._uid] = bytes(self._data)
-        return SUCCESS
-
-    def abort(self) -> None:
-        """Nothing is kept."""
+    assert (final.completed, final.failed) == (INSTANCES_PER_STUDY, 0), final

@@ -31,6 +31,7 @@ from isocenter.server.config_services import (
     WorklistSection,
 )
 from isocenter.server.config_values import (
+    EVERY_DELIVERY,
     GIB,
     KIB,
     MIB,
@@ -223,7 +224,7 @@ class Peer(Section):
     commitment_delivery: Annotated[
         tuple[CommitmentDelivery, ...], BeforeValidator(split_deliveries)
     ] = Field(
-        default=("same", "new", "next"),
+        default=EVERY_DELIVERY,
         min_length=1,
         description="On which association the peer wants its commitment reports: the `same` while "
         "it is open, a `new` one to the address above, the `next` one that the peer makes; "

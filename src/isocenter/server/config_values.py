@@ -35,6 +35,8 @@ StepStatus = Literal[
 CommitmentDelivery = Literal["same", "new", "next"]
 """On which association a commitment report goes out: the requester's, a new one, its next one."""
 
+EVERY_DELIVERY: tuple[CommitmentDelivery, ...] = ("same", "new", "next")
+
 LogLevel = Literal["debug", "info", "warning", "error"]
 """The least important event that is still written."""
 
@@ -67,7 +69,7 @@ def split_list(value: object) -> object:
 
 def split_deliveries(value: object) -> object:
     """A list of ways; "auto" stands for all of them."""
-    return ("same", "new", "next") if value == "auto" else split_list(value)
+    return EVERY_DELIVERY if value == "auto" else split_list(value)
 
 
 AETitle = Annotated[str, AfterValidator(checked_ae_title)]

@@ -118,6 +118,13 @@ def test_names_are_compared_fuzzily_where_that_was_agreed(filled: Worklist):
     assert found(filled, asked, fuzzy_names=True) == ["SPS2"]
 
 
+def test_a_pregnancy_status_of_0_asks_and_does_not_match(filled: Worklist):
+    """0 is no status (PS3.3 C.2.3); dcmjs-dimse encodes an empty number so."""
+    asked = identifier() | {0x001021C0: RawElement("US", b"\0\0")}
+    assert found(filled, asked) == ["SPS1", "SPS3", "SPS2"]
+    assert found(filled, asked | {0x001021C0: RawElement("US", b"\4\0")}) == []
+
+
 def test_steps_in_a_hidden_status_are_not_offered(filled: Worklist):
     assert found(filled, identifier(), hidden=frozenset({"COMPLETED"})) == ["SPS1", "SPS2"]
 

@@ -74,6 +74,17 @@ def test_it_gets_a_study(archive: Archive, received: Path):
     assert_same_image(received / f"{CT_INSTANCE}.dcm")
 
 
+@asks(PEER, STORAGE, GET, by="Client")
+def test_it_gets_what_it_has_stored(start_node, received: Path):
+    """It stores in implicit VR, and proposes implicit and explicit VR to get it back."""
+    node = start_node()
+    stored = dcmjs_dimse.ask(node.port, "store", files=[str(FILES[0])])
+    assert stored["statuses"] == [SUCCESS]
+    got = dcmjs_dimse.ask(node.port, "get", study=STUDY, folder=str(received))
+    assert got["statuses"][-1] == SUCCESS
+    assert_same_image(received / f"{CT_INSTANCE}.dcm")
+
+
 # Its server answers
 
 
