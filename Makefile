@@ -29,7 +29,7 @@ prove: $(VENV)/.installed-test ## the longer proofs: kill loops, big objects, ma
 	@tools/peers
 	$(BIN)/python -m pytest -m slow $(PYTEST)
 
-bench: $(VENV)/.installed-test ## ingest, side by side with DCMTK, pynetdicom and Orthanc
+bench: $(VENV)/.installed-test ## ingest and retrieve, side by side with DCMTK, pynetdicom and Orthanc
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## write the lock files anew (ARGS=--upgrade for newer versions)

@@ -263,6 +263,27 @@ class RetrieveSection(Section):
         le=3600,
         description="The wait for that destination's answer to our association request.",
     )
+    associations: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Associations that a C-MOVE opens with its destination at one time; "
+        "`store_associations` of a peer goes first.",
+    )
+    attempts: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="How often a C-MOVE tries to deliver an object whose association was lost or "
+        "whose receiver is out of resources (A7xx), and to reach a destination.",
+    )
+    retry_delay: Seconds = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="Seconds before the second attempt, twice as many before the third, and so "
+        "on up to 30.",
+    )
 
 
 class TranscodingSection(Section):
@@ -324,6 +345,13 @@ class Peer(Section):
     ae_title: AETitle = Field(default="ANY-SCP", description="The AE title to call.")
     host: str = Field(min_length=1, description="The host name or address.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The TCP port.")
+    store_associations: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="Associations that a C-MOVE opens with this peer at one time; 0 is "
+        "`retrieve.associations`.",
+    )
 
 
 class Config(BaseModel):

@@ -16,6 +16,8 @@ from isocenter.dictionary.sop_classes import (
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
+    PATIENT_STUDY_ONLY_GET,
+    PATIENT_STUDY_ONLY_MOVE,
     STUDY_ROOT_FIND,
     STUDY_ROOT_GET,
     STUDY_ROOT_MOVE,
@@ -97,6 +99,8 @@ class Node:
             STUDY_ROOT_GET: get,
             PATIENT_ROOT_MOVE: move,
             STUDY_ROOT_MOVE: move,
+            PATIENT_STUDY_ONLY_GET: get,
+            PATIENT_STUDY_ONLY_MOVE: move,
         }
         self._acceptance = Acceptance(
             services,
@@ -190,6 +194,9 @@ class Node:
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,
+            retrieve.associations,
+            retrieve.attempts,
+            retrieve.retry_delay,
         )
 
     def _make_destinations(self) -> Destinations:
@@ -197,7 +204,7 @@ class Node:
         config = self.config
         addresses: dict[str, Address] = {}
         for peer in config.peers.values():
-            address = Address(peer.ae_title, peer.host, peer.port)
+            address = Address(peer.ae_title, peer.host, peer.port, peer.store_associations)
             addresses.setdefault(peer.ae_title, address)
         return Destinations(
             addresses,
@@ -208,6 +215,7 @@ class Node:
             config.retrieve.connect_timeout,
             config.limits.write_timeout,
             set(),
+            _own_address(config),
         )
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
@@ -232,3 +240,10 @@ class Node:
         if not self.config.answers_to(association.called_ae_title):
             return reject_as_user(UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
         return None
+
+
+def _own_address(config: Config) -> Address | None:
+    """Where this node reaches itself, unless its port is not known before it listens."""
+    listen = config.listen
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
+    return Address(config.node.ae_title, host, listen.port) if listen.port else None

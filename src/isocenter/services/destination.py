@@ -16,6 +16,7 @@ from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.services.outgoing import Outgoing
 from isocenter.services.store_contexts import proposed_kinds
+from isocenter.services.store_lane import MOST_OUTSTANDING
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
@@ -41,18 +42,23 @@ from isocenter.upperlayer.user_information import UserInformation
 
 
 class Address(NamedTuple):
-    """Where a destination listens, and its AE title."""
+    """Where a destination listens, its AE title, and how many associations it is sent to over.
+
+    With 0 `associations` the node's own number counts.
+    """
 
     ae_title: str
     host: str
     port: int
+    associations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Destinations:
     """The nodes that objects may be moved to, by AE title, and how associations with them are made.
 
-    `connect_timeout` is in seconds. Those that are open are in `opened`.
+    `connect_timeout` is in seconds. Those that are open are in `opened`. The node itself, as
+    `ae_title`, is at `own_address` unless `addresses` say otherwise.
     """
 
     addresses: Mapping[str, Address]
@@ -63,6 +69,7 @@ class Destinations:
     connect_timeout: float
     write_timeout: float
     opened: set[DestinationAssociation]
+    own_address: Address | None = None
 
     async def open(
         self, address: Address, kinds: Sequence[tuple[str, str]]
@@ -98,6 +105,13 @@ class Destinations:
             raise
         return users[0]
 
+    def address(self, ae_title: str) -> Address | None:
+        """Where a destination is; None where it is unknown."""
+        found = self.addresses.get(ae_title)
+        if found is None and self.own_address and ae_title == self.ae_title:
+            return self.own_address
+        return found
+
     def close(self) -> None:
         """Break off every association: the node stops."""
         for association in list(self.opened):
@@ -116,6 +130,7 @@ class Destinations:
                 maximum_length=self.limits.maximum_length,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                asynchronous_operations_window=(MOST_OUTSTANDING, 1),
             ),
         )
 
@@ -149,6 +164,13 @@ class DestinationAssociation:
     def contexts(self) -> Sequence[AcceptedContext]:
         """What the destination accepted."""
         return tuple(self.connection.core.accepted_contexts.values())
+
+    @property
+    def window(self) -> int:
+        """How many C-STOREs may be without a response; 1 unless negotiated (PS3.7 D.3.3.3)."""
+        response = self.connection.core.response
+        window = response.user_information.asynchronous_operations_window if response else None
+        return 1 if window is None else window[0] or MOST_OUTSTANDING
 
     def release(self) -> None:
         """Release the association; nobody waits for the answer, which has a deadline."""

@@ -15,7 +15,7 @@ from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 
-TakePiece = Callable[[], Awaitable[tuple[bytes, bool]]]
+TakePiece = Callable[[], Awaitable[tuple[bytes | memoryview, bool]]]
 """The next piece of a data set, and whether it is the last."""
 
 
@@ -83,13 +83,13 @@ class Outgoing:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
-    async def store(
-        self, context_id: int, request: CStoreRQ, take: TakePiece, *, timeout: float
-    ) -> CStoreRSP:
-        """C-STORE with a data set in pieces; `timeout` in seconds is for the response.
+    async def send_store(
+        self, context_id: int, request: CStoreRQ, take: TakePiece
+    ) -> asyncio.Future[Response | None]:
+        """Send a C-STORE with a data set in pieces; what it returns is for `stored`.
 
-        Raises UpperLayerError when the association ends before the response, or none comes in
-        time; what `take` raises leaves the message incomplete: abort the association then.
+        Raises UpperLayerError when the association ends meanwhile; what `take` raises leaves the
+        message incomplete: abort the association then.
         """
         answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
         async with self._turn:
@@ -99,6 +99,13 @@ class Outgoing:
                 await self._send_pieces(context_id, request, take)
             finally:
                 self._let_go()
+        return answer
+
+    async def stored(self, answer: asyncio.Future[Response | None], *, timeout: float) -> CStoreRSP:
+        """The response to a C-STORE, awaited for `timeout` seconds.
+
+        Raises UpperLayerError when the association ends before it, or none comes in time.
+        """
         try:
             async with asyncio.timeout(timeout):
                 response = await answer
@@ -107,8 +114,6 @@ class Outgoing:
                 f"{self._connection.peer} did not answer a C-STORE within {timeout:g} s; it may be "
                 "overloaded: look into its log."
             ) from None
-        finally:
-            self._answers.pop(request.message_id, None)
         if isinstance(response, CStoreRSP):
             return response
         raise self._ended or UpperLayerError(

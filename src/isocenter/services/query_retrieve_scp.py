@@ -27,7 +27,7 @@ from isocenter.errors import IsocenterError
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
 from isocenter.upperlayer.contexts import AcceptedContext
 
-Model = Literal["PATIENT", "STUDY"]
+Model = Literal["PATIENT", "STUDY", "PATIENT_STUDY"]
 
 SPECIFIC_CHARACTER_SET = 0x00080005
 QUERY_RETRIEVE_LEVEL = 0x00080052

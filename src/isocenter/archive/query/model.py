@@ -8,7 +8,19 @@ from isocenter.archive.query.criteria import AnyOf, Criterion
 from isocenter.archive.query.errors import InvalidQuery
 from isocenter.dictionary.elements import format_tag
 
-Model = Literal["PATIENT", "STUDY"]
+Model = Literal["PATIENT", "STUDY", "PATIENT_STUDY"]
+"""Patient Root, Study Root, and Patient/Study Only, which is retired."""
+
+_LEVELS: dict[Model, tuple[Level, ...]] = {
+    "PATIENT": tuple(Level),
+    "STUDY": (Level.STUDY, Level.SERIES, Level.IMAGE),
+    "PATIENT_STUDY": (Level.PATIENT, Level.STUDY),
+}
+_NAMES: dict[Model, str] = {
+    "PATIENT": "Patient Root",
+    "STUDY": "Study Root",
+    "PATIENT_STUDY": "Patient/Study Only",
+}
 
 QUERY_RETRIEVE_LEVEL = 0x00080052
 
@@ -26,12 +38,11 @@ def query_level(model: Model, level: str) -> Level:
     Raises:
         InvalidQuery: there is no such level in `model`.
     """
-    levels = [each.name for each in Level if model == "PATIENT" or each is not Level.PATIENT]
+    levels = [each.name for each in _LEVELS[model]]
     if level not in levels:
-        root = "Patient Root" if model == "PATIENT" else "Study Root"
         raise InvalidQuery(
             f"Query/Retrieve Level {format_tag(QUERY_RETRIEVE_LEVEL)} must be one of "
-            f"{', '.join(levels)} in the {root} model.",
+            f"{', '.join(levels)} in the {_NAMES[model]} model.",
             QUERY_RETRIEVE_LEVEL,
         )
     return Level[level]
@@ -46,7 +57,7 @@ def check_hierarchy(model: Model, level: Level, criteria: Mapping[int, Criterion
     Raises:
         InvalidQuery: a unique key is missing or holds more than a single value.
     """
-    root = Level.PATIENT if model == "PATIENT" else Level.STUDY
+    root = _LEVELS[model][0]
     for upper in (each for each in Level if root <= each < level):
         tag = UNIQUE_KEY[upper]
         criterion = criteria.get(tag)
