@@ -144,6 +144,21 @@ def test_who_waits_hears_that_all_is_lost():
     asyncio.run(course())
 
 
+def test_who_waits_for_the_next_attempt_hears_that_it_will_not_be():
+    async def course() -> WorkList:
+        work = work_of(1, attempts=2, pause=60.0)
+        for instance in draw_all(work):
+            work.fail(instance, "lost")
+        waiting = asyncio.create_task(work.available())
+        await asyncio.sleep(0)
+        work.stop()
+        assert not await waiting
+        return work
+
+    counts = asyncio.run(course()).counts
+    assert (counts.remaining, counts.failed) == (1, 0)
+
+
 def test_pauses_grow_within_reason():
     pauses = [pause_after(failures, 1.0) for failures in (1, 2, 3, 4, 1000)]
     assert pauses == [1.0, 2.0, 4.0, 8.0, LONGEST_PAUSE]

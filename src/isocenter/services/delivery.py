@@ -62,7 +62,6 @@ class Delivery:
         self._retry_delay = retry_delay
         self._tasks: set[asyncio.Task[None]] = set()
         self._sending: set[asyncio.Task[None]] = set()
-        self._cancelled = False
         self._unopened = 0  # failures in a row to open an association
         self._fruitless = 0  # associations in a row that were lost before any answer
 
@@ -83,7 +82,7 @@ class Delivery:
 
     def cancel(self) -> None:
         """Finish what is under way, within `CANCEL_PATIENCE`; nothing else is waited for."""
-        self._cancelled = True
+        self._work.stop()
         self._end_idle()
         asyncio.get_running_loop().call_later(CANCEL_PATIENCE, self._break_off)
 
@@ -101,11 +100,11 @@ class Delivery:
     # One association after the other
 
     async def _serve(self) -> None:
-        while not self._cancelled and await self._work.available():
+        while await self._work.available():
             try:
                 association = await self._destinations.open(self._address, self._kinds)
             except UpperLayerError as error:
-                if self._sending:  # those that are open will do
+                if sum(not task.done() for task in self._tasks) > 1:  # the others will do
                     log.info("did not open a further association", why=str(error))
                     return
                 await self._unreachable(error)
@@ -127,10 +126,10 @@ class Delivery:
         while len(self._tasks) < min(self._associations, self._work.counts.remaining):
             self._begin()
         try:
-            while not self._cancelled and await self._work.available():
+            while await self._work.available():
                 await lane.run(Share(self._work, self._selected.reader()))
         except (UpperLayerError, BrokenOff) as error:
-            association.abort()
+            association.give_up(str(error))
             self._sending.discard(task)
             await self._lost(error, fruitless=not lane.answered)
         except BaseException:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import structlog
+
 from isocenter.dimse.assembler import CommandReceived, MessageAssembler
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
@@ -43,6 +45,8 @@ from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRQ
 from isocenter.upperlayer.user_information import RoleSelection, UserInformation
+
+log = structlog.get_logger(__name__)
 
 
 class Address(NamedTuple):
@@ -221,6 +225,16 @@ class DestinationAssociation:
     def abort(self) -> None:
         """Break the association off (A-ABORT)."""
         self.connection.abort()
+
+    def give_up(self, why: str) -> None:
+        """Break the association off, if it still is one, for it carries nothing more."""
+        log.warning(
+            "lost an association with a destination",
+            peer=self.connection.peer,
+            called_ae=self._request.called_ae_title,
+            why=why,
+        )
+        self.abort()
 
     def handle(self, event: Event) -> None:
         """Act on what the upper layer reports."""

@@ -52,6 +52,7 @@ class WorkList:
         self._pause = pause
         self._batch: deque[Instance] = deque()
         self._exhausted = False
+        self._stopped = False
         self._lock = threading.Lock()  # held for moments only
         self._drawing = threading.Lock()  # held while the index is asked
         self._failures: dict[str, int] = {}
@@ -65,6 +66,11 @@ class WorkList:
         self.lost = self.lost or why
         self._changed.set()
 
+    def stop(self) -> None:
+        """Nothing more is to be sent: those who wait for work hear it; nothing fails."""
+        self._stopped = True
+        self._changed.set()
+
     @property
     def finished(self) -> bool:
         """Whether nothing is left that could be sent."""
@@ -73,7 +79,7 @@ class WorkList:
 
     async def available(self) -> bool:
         """Wait until there is something to draw; False once there is nothing left, or all lost."""
-        while not self.lost:
+        while not (self.lost or self._stopped):
             if self._batch or not self._exhausted:
                 return True
             if self.finished:
@@ -86,7 +92,7 @@ class WorkList:
                 async with asyncio.timeout(wait):
                     await self._changed.wait()
             except TimeoutError:
-                return not self.lost
+                return not (self.lost or self._stopped)
         return False
 
     # What an association does with an instance that it has drawn
