@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench import accounting, receiver, report, sender
 from bench.servers import ISOCENTER, NODELAY, Running, Server, orthanc
-from bench.synth import make_template
+from bench.synth import Template, make_template
 
 _ROOT = Path(__file__).parent.parent
 _STUDY, _SHORT = "2.999.3.100", "2.999.3.101"  # what the reference sender's associations store
@@ -89,29 +89,34 @@ def run(
         if any(way.destination == "STORESCP" for way in ways):
             ports["STORESCP"] = stack.enter_context(_storescp())
         servers = [each for each in _servers(ports) if each.installed]
-        servers = [each for each in servers if keys is None or each.key in keys]
-        running = {
-            server.key: stack.enter_context(Running(server, base / "retrieve" / server.key))
+        running = [
+            stack.enter_context(Running(server, base / "retrieve" / server.key))
             for server in servers
-        }
-        for each in running.values():
-            client = sender.StoreClient(each.port, template, _CALLED)
-            for association, count in ((0, instances), (1, instances // 10)):
-                for number in range(count):
-                    client.store(association, number)
-            client.release()
+            if keys is None or server.key in keys
+        ]
+        for each in running:
+            _fill(each, template, instances)
         for round_ in range(runs + 1):  # the first one warms up
             for way in ways:
-                turn = round_ % len(servers)
-                for server in servers[turn:] + servers[:turn]:
-                    rate, cpu = _measure(running[server.key], way, instances, template.size)
-                    _say(server, way, rate, cpu)
+                turn = round_ % len(running)
+                for each in running[turn:] + running[:turn]:
+                    rate, cpu = _measure(each, way, instances, template.size)
+                    _say(each.server, way, rate, cpu)
                     if round_:
-                        figures = found.setdefault((server.title, way.title), Figures())
+                        figures = found.setdefault((each.server.title, way.title), Figures())
                         figures.rates.append(rate)
                         figures.cpu.append(cpu)
     print(file=sys.stderr)
-    return _table(found, [server.title for server in servers], [way.title for way in ways])
+    return _table(found, [each.server.title for each in running], [way.title for way in ways])
+
+
+def _fill(running: Running, template: Template, instances: int) -> None:
+    """Stores the study, and the short one."""
+    client = sender.StoreClient(running.port, template, _CALLED)
+    for association, count in ((0, instances), (1, instances // 10)):
+        for number in range(count):
+            client.store(association, number)
+    client.release()
 
 
 def _measure(running: Running, way: Way, instances: int, size: int) -> tuple[float, float]:

@@ -212,6 +212,30 @@ def test_only_what_blocks_is_read_on_a_thread():
     assert where == [False, True, False]
 
 
+def test_who_is_cancelled_while_a_disk_is_waited_for_closes_all_the_same():
+    released, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[Unsent | Blocks]:
+        yield BLOCKS
+        released.wait(20)
+        yield Unsent(["1"], "")
+
+    async def course(threads: ThreadPoolExecutor) -> None:
+        ahead = Ahead(items(), threads)
+        taking = asyncio.create_task(ahead.take())
+        await asyncio.sleep(0)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        ahead.close(closed.set)
+        assert not closed.is_set()  # the reader is still at work
+        released.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(course(threads))
+    assert closed.is_set()
+
+
 def test_what_the_iterator_raises_reaches_the_one_who_takes():
     def items() -> Iterator[Unsent]:
         yield Unsent(["1"], "")

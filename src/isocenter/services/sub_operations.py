@@ -232,8 +232,10 @@ class Ahead:
         """Stop, then call `finally_`, both on a thread."""
         if self._soon is not None:
             self._soon.cancel()
-        if self._next is not None and not self._next.cancel():
-            self._next.exception()  # nobody else will look at it
+        if self._next is not None:
+            self._next.cancel()
+            if not self._next.cancelled():
+                self._next.exception()  # nobody else will look at it
         with suppress(RuntimeError):  # at the node's stop nothing is left to be closed for
             self._threads.submit(self._close, finally_)
 
