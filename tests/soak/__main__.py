@@ -16,12 +16,14 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (10)")
     parser.add_argument("--associations", type=int, default=64, help="at once (64)")
     parser.add_argument("--workers", type=int, default=1, help="processes of the node (1)")
+    parser.add_argument("--studies", type=int, help="store no more than so many (no limit)")
     parser.add_argument("--seed", type=int, default=0, help="what decides who does what (0)")
     chosen = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="isocenter-soak-") as folder,
         soaked_node(Path(folder), "--workers", str(chosen.workers)) as (ward, watch),
     ):
+        ward.maximum_studies = chosen.studies
         report = soak(
             ward,
             watch,

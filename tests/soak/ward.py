@@ -38,6 +38,7 @@ class Ward:
     destination: Destination
     move_destination: str
     folder: Path
+    maximum_studies: int | None = None
     studies: deque[Study] = field(default_factory=lambda: deque(maxlen=_KNOWN_STUDIES))
     _number: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -52,8 +52,12 @@ def echo(ward: Ward, random: Random) -> None:
 
 
 def store(ward: Ward, random: Random) -> Study:
-    """A new study, one instance after the other."""
-    study = Study(f"1.2.826.0.1.3680043.9.9999.{ward.new_number()}", random.randint(*_PIXELS))
+    """A new study, one instance after the other; one that is known when there are enough."""
+    number = ward.new_number()
+    if ward.maximum_studies is not None and number > ward.maximum_studies:
+        study = ward.some_study(random)
+    else:
+        study = Study(f"1.2.826.0.1.3680043.9.9999.{number}", random.randint(*_PIXELS))
     send(ward, study)
     ward.studies.append(study)
     return study
