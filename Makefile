@@ -38,7 +38,7 @@ soak: $(VENV)/.installed-test ## 64 associations of mixed work for ten minutes (
 	@tools/peers
 	@$(BIN)/python -m tests.soak $(ARGS)
 
-bench: $(VENV)/.installed-test ## ingest, side by side with DCMTK, pynetdicom and Orthanc
+bench: $(VENV)/.installed-test ## ingest and retrieve, side by side with DCMTK, pynetdicom and Orthanc
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## write the lock files anew (ARGS=--upgrade for newer versions)

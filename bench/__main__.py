@@ -1,4 +1,4 @@
-"""`make bench`: how fast Isocenter takes instances in, beside the servers that people know.
+"""`make bench`: how fast Isocenter takes instances in and sends them, beside known servers.
 
 Every server is started afresh for each run, warmed up, then sent a burst. The servers take turns,
 in an order that rotates from round to round, so that whatever else the machine does hits all of
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import report
+from bench import report, retrieve
 from bench.measure import STORESCU, Bench, Case, Run
 from bench.servers import DEFAULT_SERVERS, SERVERS, Server
 from bench.synth import make_template
@@ -22,12 +22,30 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results"
 _DEAR_FILE = 150e-6  # seconds; an undisturbed ext4 takes 20 to 60 us
 _FORGETTING = 360  # seconds
+_RETRIEVE = "retrieve"
 SIDES = {"ct": 512, "small": 64}  # pixels of a row and of a column, 16 bit each
 
 
 def main() -> int:
     """Measures what the arguments ask for, prints the tables and writes them to bench/results."""
     arguments = _arguments()
+    with_retrieves = _RETRIEVE in arguments.only
+    arguments.only = [objects for objects in arguments.only if objects != _RETRIEVE]
+    if arguments.only:
+        _ingest(arguments)
+    if with_retrieves:
+        ways = retrieve.WAYS
+        instances = 100 if arguments.quick else 500
+        table = retrieve.run(arguments.folder, None, ways, arguments.runs, instances)
+        text = (
+            f"### Retrieve of a CT study, {instances} instances: MB/s (server CPU, ms)\n\n{table}"
+        )
+        print(text)
+        _write("retrieve", report.machine(arguments.folder), [], text)
+    return 0
+
+
+def _ingest(arguments: argparse.Namespace) -> None:
     templates = {name: make_template(name, SIDES[name]) for name in arguments.only}
     servers = _servers(arguments.servers)
     cases = list(_cases(arguments))
@@ -59,8 +77,7 @@ def main() -> int:
     text = report.tables(runs, descriptions)
     print(text)
     print(f"{len(runs)} runs in {(time.monotonic() - began) / 60:.1f} minutes")
-    _write(machine, runs, text)
-    return 0
+    _write("ingest", machine, runs, text)
 
 
 def _arguments() -> argparse.Namespace:
@@ -70,7 +87,8 @@ def _arguments() -> argparse.Namespace:
     add("--runs", type=int, help="rounds to take medians of (5)")
     add("--objects", type=int, help="instances per run, at most (ct 800, small 3000)")
     add("--seconds", type=float, help="seconds per run, at most (1.2)")
-    add("--only", choices=SIDES, action="append", help="only these objects")
+    only = [*SIDES, _RETRIEVE]
+    add("--only", choices=only, action="append", help="only these objects, or only retrieves")
     add("--servers", nargs="+", metavar="KEY", help=", ".join(s.key for s in SERVERS))
     add("--associations", type=int, nargs="+", default=[1, 4, 8], help="at once (1 4 8)")
     add("--senders", nargs="+", choices=["reference", *STORESCU], help="(all)")
@@ -79,7 +97,7 @@ def _arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     arguments.runs = arguments.runs or (1 if arguments.quick else 5)
     arguments.seconds = arguments.seconds or (0.5 if arguments.quick else 1.2)
-    arguments.only = arguments.only or list(SIDES)
+    arguments.only = arguments.only or only
     arguments.senders = arguments.senders or ["reference", *STORESCU]
     return arguments
 
@@ -150,9 +168,9 @@ def _say(run: Run, number: int, total: int) -> None:
         print(f"  {error}", file=sys.stderr)
 
 
-def _write(machine: dict[str, str], runs: list[Run], text: str) -> None:
+def _write(what: str, machine: dict[str, str], runs: list[Run], text: str) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
-    name = time.strftime("ingest-%Y%m%d-%H%M%S")
+    name = time.strftime(f"{what}-%Y%m%d-%H%M%S")
     figures = [{**asdict(run), "rate": run.rate, "cpu_ms": run.cpu_ms} for run in runs]
     document = {"machine": machine, "command": sys.argv[1:], "runs": figures}
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1))

@@ -21,7 +21,9 @@ from typing import NamedTuple
 from isocenter.archive.index import Index, IndexEntry
 from isocenter.archive.index.connection import connect_writer
 from isocenter.archive.index.transaction import Transactions
-from isocenter.archive.query import find
+from isocenter.archive.query import Rules, find
+from isocenter.dictionary.elements import implicit_vr
+from isocenter.encoding.elements import RawElement
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -270,11 +272,13 @@ def measure_finds(index: Index, sample: list[Study]) -> None:
         (PATIENT_ID, PATIENT_NAME, STUDY_UID, STUDY_DATE, ACCESSION, 0x00080030, 0x00081030), ""
     )
 
-    def query(**changed: str) -> int:
+    def query(fuzzy: bool = False, **changed: str) -> int:
         tags = {"pid": PATIENT_ID, "name": PATIENT_NAME, "uid": STUDY_UID, "date": STUDY_DATE,
                 "acc": ACCESSION, "mod": IN_STUDY}  # fmt: skip
         keys = {**returned, **{tags[key]: value for key, value in changed.items()}}
-        return sum(1 for _ in find(index, "STUDY", "STUDY", keys))
+        asked = {tag: RawElement(implicit_vr(tag), text.encode()) for tag, text in keys.items()}
+        rules = Rules(fuzzy_names=fuzzy)
+        return sum(1 for _ in find(index, "STUDY", "STUDY", asked, rules=rules))
 
     def of(turn: int, tag: int) -> str:
         return sample[turn % len(sample)].header[tag].decode()
@@ -290,6 +294,7 @@ def measure_finds(index: Index, sample: list[Study]) -> None:
         ("name *IT*, a scan", 3, lambda _: query(name="*IT*")),
         ("name SMITHSON*", 50, lambda _: query(name="SMITHSON*")),
         ("name exact", 500, lambda turn: query(name=of(turn, PATIENT_NAME))),
+        ("name fuzzy, all compared", 3, lambda _: query(name="Jon Smyth", fuzzy=True)),
         ("day and modality", 200, lambda turn: query(date=of(turn, STUDY_DATE), mod="CT")),
         ("day and *AN*", 20, lambda turn: query(date=of(turn, STUDY_DATE), name="*AN*")),
     ]  # fmt: skip

@@ -130,7 +130,11 @@ def _pynetdicom(port: int, data: Path) -> list[str]:
     return [sys.executable, "-m", "pynetdicom", "storescp", str(port), "-od", str(data)]
 
 
-def _orthanc(sync: bool) -> Callable[[int, Path], list[str]]:
+def orthanc(
+    sync: bool, further: Mapping[str, object] | None = None
+) -> Callable[[int, Path], list[str]]:
+    """Orthanc without HTTP and plugins; `further` settings have the last word."""
+
     def command(port: int, data: Path) -> list[str]:
         config = data.with_name("orthanc.json")
         settings = {
@@ -146,6 +150,7 @@ def _orthanc(sync: bool) -> Callable[[int, Path], list[str]]:
             "DicomAlwaysAllowStore": True,
             "DicomAlwaysAllowFind": True,
             "SyncStorageArea": sync,
+            **(further or {}),
         }
         config.write_text(json.dumps(settings))
         return ["Orthanc", str(config)]
@@ -153,7 +158,7 @@ def _orthanc(sync: bool) -> Callable[[int, Path], list[str]]:
     return command
 
 
-_NODELAY = {"TCP_NODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
+NODELAY = {"TCPNODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
 
 SERVERS = (
     Server("isocenter-os", "Isocenter, `os`", _isocenter("os"), ISOCENTER),
@@ -161,11 +166,11 @@ SERVERS = (
     Server("isocenter-os-2", "Isocenter, `os`, 2 workers", _isocenter("os", 2), ISOCENTER),
     Server("isocenter-group-2", "Isocenter, `group`, 2 workers", _isocenter("group", 2), ISOCENTER),
     Server("dcmtk", "DCMTK storescp, defaults", _storescp, "storescp", slow=True),
-    Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", _NODELAY),
+    Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", NODELAY),
     Server("pynetdicom", "pynetdicom storescp", _pynetdicom, sys.executable, slow=True),
-    Server("orthanc-off", "Orthanc, SyncStorageArea off", _orthanc(False), "Orthanc", slow=True),
-    Server("orthanc-on", "Orthanc, SyncStorageArea on", _orthanc(True), "Orthanc", slow=True),
-    Server("dcmtk-drop", "DCMTK storescp, dropping", _storescp_drop, "storescp", _NODELAY),
+    Server("orthanc-off", "Orthanc, SyncStorageArea off", orthanc(False), "Orthanc", slow=True),
+    Server("orthanc-on", "Orthanc, SyncStorageArea on", orthanc(True), "Orthanc", slow=True),
+    Server("dcmtk-drop", "DCMTK storescp, dropping", _storescp_drop, "storescp", NODELAY),
 )
 DEFAULT_SERVERS = tuple(server.key for server in SERVERS if server.key != "dcmtk-drop")
 BASELINE = "dcmtk-best"

@@ -35,7 +35,9 @@ def asked(*numbers: int) -> list[tuple[str, str]]:
 
 
 def check(archive: Archive, instances: list[tuple[str, str]], sender: str = "SENDER"):
-    return [tuple(one) for one in Safekeeping(archive).check(instances, sender)]
+    safekeeping = Safekeeping(archive)
+    found, unsafe = safekeeping.survey(instances, sender)
+    return sorted(tuple(one) for one in unsafe + safekeeping.examine(found))
 
 
 def spoil(archive: Archive, number: int) -> None:

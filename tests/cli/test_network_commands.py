@@ -312,3 +312,42 @@ def test_the_banner_of_a_real_node_tells_where_it_is(node: Node) -> None:
     assert f"listening as ISOCENTER on 127.0.0.1:{node.port}" in node.log()
     assert str(node.data) in node.log()
     assert f"isocenter echo localhost:{node.port}" in node.log()
+
+
+def test_find_writes_matches_to_files(run: Run, stored: Node) -> None:
+    result = run("find", stored.address, "-X", "-od", "out", "-k", "PatientName=DOE*")
+    assert result.exit_code == 0, result.stderr
+    files = sorted(path.name for path in Path("out").iterdir())
+    assert files[:2] == ["rsp0001.dcm", "rsp0002.dcm"]
+    assert f"{len(files)} files written to out." in result.stderr
+    again = run("find", stored.address, "out/rsp0001.dcm", "--json")
+    assert len(json.loads(again.stdout)) == 1
+
+
+def test_what_the_peer_did_not_agree_to_is_said(run: Run, stored: Node) -> None:
+    everything = [f"--{name}" for name in ("relational", "datetime", "fuzzy", "timezone")]
+    plain = run("find", stored.address, "-k", "PatientID=1")
+    asked = run("find", stored.address, "-k", "PatientID=1", *everything)
+    assert asked.exit_code == 0
+    assert asked.stdout == plain.stdout
+    assert ("did not agree to" in asked.stderr) is (asked.stderr != plain.stderr)
+
+
+def test_get_takes_a_list_of_any_length(run: Run, stored: Node) -> None:
+    uids = [f"1.2.3.{number}.1" for number in range(1, 1100)]
+    Path("studies").write_text("".join(f"{uid} and what else is known of it\n" for uid in uids))
+    result = run("get", stored.address, "--from", "studies", "-od", "got", "--by-study", "--json")
+    assert result.exit_code == 0, result.stderr
+    outcome = json.loads(result.stdout)
+    assert outcome["requests"] == 3
+    assert outcome["status"] == "0x0000"
+    assert set(map(Path, outcome["files"])) == set(Path("got").rglob("*.dcm"))
+    assert Path("got/1.2.3.2.1/1.2.3.2.2/1.2.3.2.dcm").is_file()
+
+
+def test_a_move_that_fails_names_the_peer_and_the_reason(run: Run, stored: Node) -> None:
+    keys = ("-k", "StudyInstanceUID=1.2.3.1.1")
+    result = run("move", stored.address, *keys, "-aem", "NOWHERE", "--json")
+    assert result.exit_code == exit_codes.FAILED_STATUS
+    assert json.loads(result.stdout)["status"] == "0xA801"
+    assert "answered C-MOVE with A801H" in result.stderr

@@ -56,7 +56,14 @@ def test_without_a_date_it_is_for_today(run: Run):
 
 def test_any_attribute_can_be_given_and_goes_where_it_belongs(run: Run):
     keys = [
-        *("-k", "PatientWeight=70.5", "-k", "ScheduledStationName=ROOM 3"),
+        *(
+            "--birth-date",
+            "1970-01-31",
+            "-k",
+            "PatientWeight=70.5",
+            "-k",
+            "ScheduledStationName=ROOM 3",
+        ),
         *("-k", "ScheduledProcedureStepSequence[0].PreMedication=none"),
         *("-k", "RequestedProcedureCodeSequence[0].CodeMeaning=Schädel"),
     ]
@@ -65,6 +72,7 @@ def test_any_attribute_can_be_given_and_goes_where_it_belongs(run: Run):
     (item,) = json.loads(added.stdout)
     assert listed(run) == [item]
     (step,) = item["00400100"]["Value"]
+    assert item["00100030"]["Value"] == ["19700131"]
     assert item["00101030"] == {"vr": "DS", "Value": [70.5]}
     assert step["00400010"]["Value"] == ["ROOM 3"]
     assert step["00400012"]["Value"] == ["none"]

@@ -166,11 +166,11 @@ def test_objects_come_as_files_by_study(assoc: Connection, tmp_path: Path) -> No
 
 def test_who_hears_of_the_progress_may_end_it(assoc: Connection, tmp_path: Path) -> None:
     def enough(response: object) -> None:
-        raise StopAsyncIteration("enough")
+        raise RuntimeError("enough")
 
     wanted = {"StudyInstanceUID": ["1.2.3.1.1", "1.2.3.2.1", "1.2.3.3.1"]}
     for folder in ("one", "two"):
-        with pytest.raises(StopAsyncIteration):
+        with pytest.raises(RuntimeError, match="enough"):
             assoc.get_files(tmp_path / folder, on_progress=enough, **wanted)
     kinds = [len(idle) for kind, idle in assoc._pool._idle.items() if kind.receiving]
     assert kinds == [1]

@@ -1,5 +1,6 @@
 """Compressed pixel data to uncompressed: the same pixels, rightly described, or a clear no."""
 
+import sys
 import zlib
 from struct import pack
 
@@ -328,6 +329,18 @@ def test_a_cut_off_lossy_image_is_not_filled_up_with_grey():
     frame = imagecodecs.jpeg8_encode(gradient(), 98)
     with pytest.raises(UndecodablePixelData, match="cut off"):
         convert(image.compressed(frame[:-60]), JPEG)
+
+
+def test_a_damaged_htj2k_image_is_not_filled_up_with_what_was_in_memory(monkeypatch):
+    frame = bytearray(htj2k(noise(64, 64)))
+    frame[161] = 119
+    ignored = []
+    with monkeypatch.context() as patch:  # this is what the decoder does by itself
+        patch.setattr(sys, "unraisablehook", ignored.append)
+        assert imagecodecs.htj2k_decode(bytes(frame)).shape == (64, 64)
+    assert ignored
+    with pytest.raises(UndecodablePixelData, match="damaged"):
+        convert(Image(64, 64).compressed(bytes(frame)), HTJ2K)
 
 
 def test_an_image_beyond_the_maximum_is_refused_before_it_is_decoded():

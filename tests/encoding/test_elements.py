@@ -16,7 +16,13 @@ from isocenter.dictionary.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     TransferSyntax,
 )
-from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
+from isocenter.encoding.elements import (
+    Elements,
+    RawElement,
+    decode_elements,
+    encode_elements,
+    encode_item,
+)
 from isocenter.encoding.errors import (
     EncodingError,
     LimitExceeded,
@@ -197,3 +203,18 @@ def test_a_deflated_syntax_is_a_mistake_of_the_caller() -> None:
     for call in (lambda s: decode_elements(b"", s), lambda s: encode_elements({}, s)):
         with pytest.raises(ValueError, match="deflated"):
             call(DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN)
+
+
+def test_items_can_be_taken_one_by_one(syntax: TransferSyntax) -> None:
+    inner: Elements = {0x00081110: RawElement("SQ", [{0x00081150: RawElement("UI", b"1.2\0")}])}
+    items: list[Elements] = [inner, {0x00081155: RawElement("UI", b"1.23")}]
+    whole = {
+        0x00081115: RawElement("SQ", b"".join(encode_item(one, syntax) for one in items)),
+        0x00081195: RawElement("UI", b"1.25"),
+    }
+    data = encode_elements(whole, syntax)
+    assert data == encode_elements(whole | {0x00081115: RawElement("SQ", items)}, syntax)
+    taken: list[tuple[int, Elements]] = []
+    kept = decode_elements(data, syntax, on_item=lambda tag, one: taken.append((tag, one)))
+    assert taken == [(0x00081115, one) for one in items]
+    assert kept == {0x00081115: RawElement("SQ", []), 0x00081195: RawElement("UI", b"1.25")}

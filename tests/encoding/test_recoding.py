@@ -49,6 +49,12 @@ def test_group_lengths_are_left_out():
     assert neutral_elements({0x00080000: RawElement("UL", bytes(4))}, LITTLE) == {}
 
 
+def test_a_vr_that_does_not_exist_becomes_unknown():
+    assert neutral_elements({NAME: RawElement("ZZ", b"A")}, LITTLE) == {
+        NAME: RawElement("UN", b"A")
+    }
+
+
 def test_numbers_become_little_endian_and_big_endian_again():
     big: Elements = {ROWS: RawElement("US", b"\2\0")}
     neutral = neutral_elements(big, BIG)

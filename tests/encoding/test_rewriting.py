@@ -254,7 +254,8 @@ def test_group_lengths_are_left_out():
 
 def test_zeros_behind_the_data_set_are_left_out():
     data_set = element(0x00080018, "UI", b"1.2\0")
-    assert convert(data_set + bytes(100), EXPLICIT, EXPLICIT) == data_set
+    for count in (1, 7, 8, 100):
+        assert convert(data_set + bytes(count), EXPLICIT, EXPLICIT) == data_set
 
 
 def test_a_body_of_the_other_vr_form_is_read_as_what_it_is():
@@ -288,6 +289,7 @@ def test_lengths_of_what_lies_around_are_made_anew():
         (element(0x00081140, "SQ", b"\xfe\xff\0\xe0\xff\0\0\0"), TruncatedDataSet),
         (element(0x00081140, "OB", b"", length=0xFFFFFFFF), MalformedDataSet),
         (item(b""), MalformedDataSet),
+        (bytes(1000) + b"x", None),
         (element(0x00080018, "UI", b"1.2", length=90), TruncatedDataSet),
         (nested(70), LimitExceeded),
     ],

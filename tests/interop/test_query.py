@@ -155,3 +155,58 @@ def test_isocenter_finds_in_a_foreign_archive(tmp_path: Path, start, ae_title: s
         keys = ("-k", "PatientID=1CT1", "-k", "StudyInstanceUID")
         (match,) = isocenter_find(server, *keys, ae_title=ae_title)
     assert match["0020000D"]["Value"] == [study_of("CT_small.dcm")]
+
+
+def test_findscu_matches_and_gets_attributes_of_the_stored_header(node: Node, tmp_path: Path):
+    source = pydicom.dcmread(bundled("CT_small.dcm"), stop_before_pixels=True)
+    keys = [
+        "QueryRetrieveLevel=IMAGE",
+        f"StudyInstanceUID={source.StudyInstanceUID}",
+        f"SeriesInstanceUID={source.SeriesInstanceUID}",
+        "SOPInstanceUID",
+        "SliceThickness=5",
+        "ImageType",
+    ]
+    (match,) = findscu(node, "-S", *[p for k in keys for p in ("-k", k)], folder=tmp_path)
+    assert match.SliceThickness == source.SliceThickness
+    assert match.ImageType == source.ImageType
+
+
+@pytest.mark.parametrize(("scheme", "matches"), [("TEST", 1), ("NONE", 0)])
+def test_findscu_matches_sequences(node: Node, tmp_path: Path, scheme: str, matches: int):
+    source = pydicom.dcmread(bundled("test-SR.dcm"))
+    (title,) = source.ConceptNameCodeSequence
+    keys = [
+        f"ConceptNameCodeSequence[0].CodeValue={title.CodeValue}",
+        f"ConceptNameCodeSequence[0].CodingSchemeDesignator={scheme}",
+    ]
+    found = findscu(node, *STUDY, *[p for k in keys for p in ("-k", k)], folder=tmp_path)
+    assert len(found) == matches
+    for match in found:
+        (item,) = match.ConceptNameCodeSequence
+        assert (item.CodeValue, "CodeMeaning" in item) == (title.CodeValue, False)
+
+
+def test_pynetdicom_negotiates_relational_queries(node: Node):
+    from pynetdicom import AE
+    from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
+
+    asked = SOPClassExtendedNegotiation()
+    asked.sop_class_uid = "1.2.840.10008.5.1.4.1.2.2.1"
+    asked.service_class_application_information = b"\1\1\1\1\0\1\1"
+    ae = AE()
+    ae.add_requested_context(asked.sop_class_uid)
+    association = ae.associate("127.0.0.1", node.port, ext_neg=[asked])
+    try:
+        assert association.acceptor.sop_class_extended == {asked.sop_class_uid: b"\1\1\1\1\0\1\1"}
+        keys = pydicom.Dataset()
+        keys.QueryRetrieveLevel = "IMAGE"
+        keys.SOPInstanceUID = ""
+        keys.PatientName = "mr1 compressedsamples"  # fuzzy: any order of components
+        statuses = [
+            status.Status
+            for status, _ in association.send_c_find(keys, ae.requested_contexts[0].abstract_syntax)
+        ]
+    finally:
+        association.release()
+    assert statuses == [0xFF00, 0]

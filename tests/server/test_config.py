@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from isocenter.server.config import Config, ListenSection, NodeSection, is_loopback
+from isocenter.server.config import Config, ListenSection, NodeSection
 from isocenter.server.config_file import find_config_file, is_configured
 from isocenter.server.config_keys import all_keys, find_key, format_size, toml_value
 from isocenter.server.config_lines import key_lines
 from isocenter.server.config_loading import ConfigError, load_config
+from isocenter.server.config_values import is_loopback
 
 
 @pytest.fixture(autouse=True)
@@ -269,7 +270,7 @@ def test_sizes_are_numbers_or_texts_with_a_unit(text: str, size: int) -> None:
 
 @given(st.integers(min_value=0, max_value=1 << 50))
 def test_a_shown_size_reads_back_as_the_same_number(size: int) -> None:
-    from isocenter.server.config import parsed_size
+    from isocenter.server.config_values import parsed_size
 
     assert parsed_size(format_size(size)) == size
 

@@ -240,8 +240,9 @@ def test_peers_that_never_read_their_matches_hold_up_nobody(filled: Node):
     with ExitStack() as stack:
         deaf = []
         for number in range(16):
-            peer = Peer.associated(filled.port, FIND, receive_buffer=4096)
-            deaf.append(stack.enter_context(peer))
+            peer = stack.enter_context(Peer(filled.port, receive_buffer=4096))
+            peer.associate(FIND, window=(QUERIES, 1))
+            deaf.append(peer)
             for _ in range(1 + number % QUERIES):
                 peer.begin_find(images_query())
         patient_echo(filled.port)

@@ -5,9 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
-from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
+from isocenter.dictionary.transfer_syntaxes import (
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+)
+from isocenter.dimse.messages import CCancelRQ, CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
-from tests.server.support import ECHO, FIND, IMPLICIT, Peer, echo_seconds, store_all
+from tests.server.support import (
+    COMMAND,
+    ECHO,
+    FIND,
+    IMPLICIT,
+    LAST,
+    Peer,
+    echo_seconds,
+    p_data,
+    store_all,
+)
 from tests.server.support_instances import (
     PATIENT_ID,
     PATIENT_NAME,
@@ -225,6 +239,13 @@ def test_a_thousand_header_keys_are_answered(node: Node):
     assert ask(node, {**studies(), **keys}) == (len(NAMES) + 1, SUCCESS)
 
 
+def test_a_vr_that_does_not_exist_is_no_key(node: Node):
+    odd = b"\x08\0\x81\0ZZ\4\0Road"
+    with Peer.associated(node.port, FIND) as peer:
+        responses = peer.find(encode_elements(studies(), EXPLICIT_VR_LITTLE_ENDIAN) + odd)
+    assert [response.status for response in responses] == [0xFF01] * (len(NAMES) + 1) + [SUCCESS]
+
+
 # C-CANCEL
 
 
@@ -242,10 +263,17 @@ def test_a_cancel_ends_the_stream_of_matches(node: Node):
 
 
 def test_a_cancel_in_one_breath_with_the_request_is_obeyed(node: Node):
-    """All answers but the last may already be cancelled; which of both wins is a matter of time."""
+    """It arrives with the request, so it has arrived before the first match."""
+    command = CFindRQ(message_id=1, affected_sop_class_uid=STUDY_ROOT_FIND).encode()
+    cancel = CCancelRQ(message_id_being_responded_to=1).encode()
+    identifier = encode_elements(images(), EXPLICIT_VR_LITTLE_ENDIAN)
     with Peer.associated(node.port, FIND, ECHO) as peer:
-        peer.cancel(peer.begin_find(images()))
-        assert peer.read_matches()[-1].status in (CANCEL, SUCCESS)
+        peer.send(
+            p_data(1, COMMAND | LAST, command),
+            p_data(1, LAST, identifier),
+            p_data(1, COMMAND | LAST, cancel),
+        )
+        assert [response.status for response in peer.read_matches()] == [CANCEL]
         assert peer.echo(3) == 0
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import isocenter
 from isocenter.errors import IsocenterError
-from isocenter.server.config import LogFormat, LogLevel
+from isocenter.server.config_values import LogFormat, LogLevel
 from isocenter.server.logging import FIELDS, MAXIMUM_TEXT, configure_logging, get_logger
 
 PATIENT = "DOE^JOHN"

@@ -1,21 +1,20 @@
 """What a node tells the one who retrieves, whatever the receiver of the objects does."""
 
-import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import JPEG2000, ExplicitVRLittleEndian
-from pynetdicom import AE, build_role, evt
+from pydicom.uid import JPEG2000
+from pynetdicom import evt
 from pynetdicom.sop_class import (
-    CTImageStorage,
+    PatientStudyOnlyQueryRetrieveInformationModelGet,
+    PatientStudyOnlyQueryRetrieveInformationModelMove,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
-    Verification,
 )
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_GET
@@ -23,107 +22,30 @@ from isocenter.dimse.messages import CCancelRQ, CEchoRQ, CEchoRSP
 from isocenter.encoding.elements import RawElement
 from isocenter.services.association import Destination
 from isocenter.upperlayer.errors import UpperLayerError
-from tests.server.support_instances import CT, PATIENT, Instance, instance, packs
+from tests.server.support_instances import CT, PATIENT, instance, packs
 from tests.server.support_nodes import configured, eventually, log_lines, memory
+from tests.server.support_retrieve import (
+    COUNT,
+    STUDY,
+    answers,
+    counters,
+    failed_uids,
+    fill,
+    filled,
+    get,
+    move,
+    requesting,
+    uids,
+    wanted,
+)
 from tests.services.scu.pynetdicom_scp import scp
 from tests.support.node import Node
-
-COUNT = 5
-STUDY = "1.2.3"
-
-
-def fill(node: Node, *instances: Instance) -> None:
-    """Store instances in a node."""
-    with Destination("127.0.0.1", node.port).connect(
-        [(CT, ["1.2.840.10008.1.2.1"])]
-    ) as association:
-        for one in instances:
-            association.store(CT, one.uid, "1.2.840.10008.1.2.1", one.data_set)
-
-
-def settings(port: int, **retrieve: float) -> str:
-    """A configuration with one destination, DEST, and a report after every object."""
-    keys = {"pending_interval": 0, "response_timeout": 1, "association_timeout": 1} | retrieve
-    return f'[peers.dest]\nae_title = "DEST"\nhost = "127.0.0.1"\nport = {port}\n[retrieve]\n' + (
-        "".join(f"{key} = {value}\n" for key, value in keys.items())
-    )
 
 
 @pytest.fixture
 def start(start_node, tmp_path: Path) -> Callable[..., Node]:
     """Starts a node that holds COUNT instances and may send to a port."""
-
-    def started(port: int = 1, **retrieve: float) -> Node:
-        node = start_node(None, *configured(tmp_path, settings(port, **retrieve)))
-        fill(node, *(instance(f"1.2.3.4.{number}") for number in range(COUNT)))
-        return node
-
-    return started
-
-
-def wanted(study: str = STUDY, level: str = "STUDY") -> Dataset:
-    identifier = Dataset()
-    identifier.QueryRetrieveLevel = level
-    identifier.StudyInstanceUID = study
-    return identifier
-
-
-@contextmanager
-def requesting(
-    node: Node, *, on_store=None, syntax: str = ExplicitVRLittleEndian, role: bool = True
-) -> Iterator:
-    """pynetdicom's association with the node for C-GET and C-MOVE."""
-    ae = AE("REQUESTOR")
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 20
-    ae.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
-    ae.add_requested_context(StudyRootQueryRetrieveInformationModelMove)
-    ae.add_requested_context(Verification)
-    ae.add_requested_context(CTImageStorage, syntax)
-    association = ae.associate(
-        "127.0.0.1",
-        node.port,
-        ext_neg=[build_role(CTImageStorage, scp_role=True)] if role else [],
-        evt_handlers=[(evt.EVT_C_STORE, on_store or (lambda event: 0))],
-    )
-    assert association.is_established
-    try:
-        yield association
-    finally:
-        if association.is_established:
-            association.release()
-
-
-def get(association, identifier: Dataset | None = None, **options) -> list[tuple]:
-    model = StudyRootQueryRetrieveInformationModelGet
-    return list(association.send_c_get(identifier or wanted(), model, **options))
-
-
-def move(association, destination: str = "DEST", **options) -> list[tuple]:
-    model = StudyRootQueryRetrieveInformationModelMove
-    return list(association.send_c_move(wanted(), destination, model, **options))
-
-
-def counters(status: Dataset) -> tuple[int | None, ...]:
-    """Remaining, completed, failed, warning."""
-    return tuple(
-        status.get(f"NumberOf{name}Suboperations")
-        for name in ("Remaining", "Completed", "Failed", "Warning")
-    )
-
-
-def failed_uids(identifier: Dataset | None) -> set[str]:
-    found = identifier.FailedSOPInstanceUIDList if identifier else []
-    return {found} if isinstance(found, str) else set(found)
-
-
-def uids(*numbers: int) -> set[str]:
-    return {f"1.2.3.4.{number}" for number in numbers}
-
-
-def answers(*codes: int):
-    """A C-STORE handler that answers with these statuses in turn, then with success."""
-    left = list(codes)
-    return lambda event: left.pop(0) if left else 0
+    return partial(filled, start_node, tmp_path)
 
 
 def test_get_counts_every_object(start):
@@ -279,8 +201,7 @@ def test_other_messages_wait_for_an_object_in_pieces(start):
 
         request_out: list = []
         association.receive_events = receive_events
-        identifier = {0x00080052: RawElement("CS", b"STUDY"), 0x0020000D: RawElement("UI", b"5.5")}
-        *_, last = association.get(STUDY_ROOT_GET, identifier, Echoing())
+        *_, last = association.get(STUDY_ROOT_GET, identifier_of("5.5"), Echoing())
     assert last.status.is_success
     assert [size > 5_000_000 for size in Echoing.received] == [True] * 3
     assert answered
@@ -318,13 +239,16 @@ def own_association(node: Node, *more):
 
 
 def own_get(node: Node, receiver, study: str = STUDY) -> None:
-    identifier = {
+    with own_association(node) as association:
+        *_, last = association.get(STUDY_ROOT_GET, identifier_of(study), receiver)
+        assert last.status.is_success
+
+
+def identifier_of(study: str) -> dict[int, RawElement]:
+    return {
         0x00080052: RawElement("CS", b"STUDY"),
         0x0020000D: RawElement("UI", study.encode()),
     }
-    with own_association(node) as association:
-        *_, last = association.get(STUDY_ROOT_GET, identifier, receiver)
-        assert last.status.is_success
 
 
 def test_moved_objects_tell_who_moved_them(start):
@@ -346,141 +270,30 @@ def test_moved_objects_tell_who_moved_them(start):
     assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
 
 
-def test_an_unknown_destination_is_refused(start):
-    with requesting(start()) as association:
-        ((final, _),) = move(association, "ELSEWHERE")
-    assert final.Status == 0xA801
-    assert "[peers]" in final.ErrorComment
-    assert len(final.ErrorComment) <= 64
-
-
-def test_a_destination_that_takes_nothing(start):
-    def take_nothing(ae: AE) -> None:
-        ae.remove_supported_context(CTImageStorage)
-
-    with scp(configure=take_nothing) as there, requesting(start(there.port)) as association:
-        ((final, identifier),) = move(association)[-1:]
-    assert (final.Status, counters(final)) == (0xA702, (None, 0, COUNT, 0))
-    assert failed_uids(identifier) == uids(*range(COUNT))
-
-
-def test_a_destination_that_is_not_there(start, free_port: int):
-    with requesting(start(free_port)) as association:
-        *_, (final, identifier) = move(association)
-        assert association.send_c_echo().Status == 0
-    assert (final.Status, counters(final)) == (0xA702, (None, 0, COUNT, 0))
-    assert failed_uids(identifier) == uids(*range(COUNT))
-    assert "cannot be reached" in final.ErrorComment
-
-
-def test_a_destination_that_accepts_and_says_nothing(start):
-    with (
-        socket.create_server(("127.0.0.1", 0)) as silent,
-        requesting(start(silent.getsockname()[1])) as association,
-    ):
-        *_, (final, _) = move(association)
-    assert (final.Status, counters(final)) == (0xA702, (None, 0, COUNT, 0))
-    assert "did not answer" in final.ErrorComment
-
-
-def test_a_destination_that_hangs_in_the_middle(start):
-    released = threading.Event()
-
-    def hang(event) -> int:
-        if event.request.AffectedSOPInstanceUID == "1.2.3.4.2":
-            released.wait(20)
-        return 0
-
-    with scp(on_store=hang) as there:
-        node = start(there.port)
-        try:
-            with requesting(node) as association, requesting(node) as other:
-                *_, (final, identifier) = move(association)
-                assert other.send_c_echo().Status == 0
-        finally:
-            released.set()
-    assert (final.Status, counters(final)) == (0xB000, (None, 2, 3, 0))
-    assert failed_uids(identifier) == uids(2, 3, 4)
-
-
-def test_a_destination_that_aborts_half_way(start):
-    def abort(event) -> int:
-        if event.request.AffectedSOPInstanceUID == "1.2.3.4.3":
-            event.assoc.abort()
-        return 0
-
-    with scp(on_store=abort) as there, requesting(start(there.port)) as association:
-        *_, (final, identifier) = move(association)
-    assert (final.Status, counters(final)) == (0xB000, (None, 3, 2, 0))
-    assert failed_uids(identifier) == uids(3, 4)
-
-
-def test_a_connection_lost_inside_an_object_is_one_failure(start):
-    received = []
-
-    def cut(event) -> None:
-        received.append(len(event.data))
-        if sum(received) > 4_000_000:
-            event.assoc.dul.socket.close()
-
-    def configure(ae: AE) -> None:
-        ae.maximum_pdu_size = 0
-
-    with scp(configure=configure, on_data=cut) as there:
-        node = start(there.port)
-        fill(node, *(instance(f"1.2.3.9.{n}", study="9.9", pixels=9_000_000) for n in range(3)))
-        with requesting(node) as association:
-            model = StudyRootQueryRetrieveInformationModelMove
-            *_, (final, identifier) = association.send_c_move(wanted("9.9"), "DEST", model)
-    assert (final.Status, counters(final)) == (0xA702, (None, 0, 3, 0))
-    assert failed_uids(identifier) == {f"1.2.3.9.{number}" for number in range(3)}
-
-
-def test_a_move_to_oneself_ends(start, free_port: int, monkeypatch: pytest.MonkeyPatch):
-    """The node sends to itself what it has already, and takes it for the duplicates they are."""
-    monkeypatch.setattr("tests.support.node.free_port", lambda: free_port)
-    node = start(free_port)
-    with requesting(node) as association:
-        *_, (final, _) = move(association)
-    assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
-
-
-def test_a_move_is_cancelled_within_one_object(start):
-    model = StudyRootQueryRetrieveInformationModelMove
-    reached, cancelled = threading.Event(), threading.Event()
-
-    def store(event) -> int:
-        if event.request.AffectedSOPInstanceUID == "1.2.3.4.1":
-            reached.set()
-            cancelled.wait(20)
-        return 0
-
-    with scp(on_store=store) as there:
-        node = start(there.port, response_timeout=20)
-        with requesting(node) as association:
-            responses = association.send_c_move(wanted(), "DEST", model, msg_id=7)
-            next(responses)
-            assert reached.wait(20)
-            context_id = association._get_valid_context(model, "", "scu").context_id
-            association.send_c_cancel(7, context_id)
-            eventually_echo(node)
-            cancelled.set()
-            *_, (final, _) = responses
-    remaining, completed, failed, _ = counters(final)
-    assert (final.Status, failed, remaining + completed) == (0xFE00, 0, COUNT)
-    assert completed in (2, 3)
-
-
 def test_a_flood_of_cancels_disturbs_nobody(start):
+    """Of operations that never were, and of the one that is under way."""
     node = start()
+    fill(node, *(instance(f"1.2.3.5.{number}", study="5.5") for number in range(200)))
     echo = "1.2.840.10008.1.1"
     with own_association(node, (echo, ["1.2.840.10008.1.2"])) as association:
         context = association.context_for(STUDY_ROOT_GET)
-        for number in range(5000):
-            cancel = CCancelRQ(message_id_being_responded_to=number)
-            association.send(context.context_id, cancel)
+
+        def flood() -> None:
+            for number in range(1, 3001):
+                cancel = CCancelRQ(message_id_being_responded_to=number)
+                association.send(context.context_id, cancel)
+
+        flood()
         assert association.echo().is_success
-    own_get(node, Leaving(lambda: None))
+        *_, last = association.get(STUDY_ROOT_GET, identifier_of("5.5"), Leaving(flood_once(flood)))
+        assert last.status.code == 0xFE00
+        assert association.echo().is_success
+
+
+def flood_once(flood: Callable[[], None]) -> Callable[[], None]:
+    """Floods when it is called first."""
+    calls = iter([flood])
+    return lambda: next(calls, lambda: None)()
 
 
 def test_a_damaged_pack_fails_what_it_held(start):
@@ -507,13 +320,6 @@ def test_any_worker_sends_what_another_one_stored(start_node, tmp_path: Path):
             assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
 
 
-def eventually_echo(node: Node) -> None:
-    """Another association is served meanwhile."""
-    echo = "1.2.840.10008.1.1"
-    with own_association(node, (echo, ["1.2.840.10008.1.2"])) as association:
-        assert association.echo().is_success
-
-
 def test_reports_come_while_one_object_takes_long(start):
     """With an interval, whoever waits hears of a move though its first object is not through."""
     enough = threading.Event()
@@ -529,6 +335,30 @@ def test_reports_come_while_one_object_takes_long(start):
             enough.set()
             *_, (final, _) = responses
     assert (final.Status, counters(final)) == (0, (None, COUNT, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("level", "key", "expected"),
+    [
+        ("PATIENT", {"PatientID": "4711"}, 0),
+        ("STUDY", {"StudyInstanceUID": STUDY}, 0),
+        ("SERIES", {"SeriesInstanceUID": f"{STUDY}.1"}, 0xA900),
+    ],
+)
+def test_the_retired_model_has_two_levels(start, level, key, expected):
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = level
+    for keyword, value in key.items():
+        setattr(identifier, keyword, value)
+    node = start()
+    with requesting(node) as association:
+        *_, (final, _) = association.send_c_get(
+            identifier, PatientStudyOnlyQueryRetrieveInformationModelGet
+        )
+        ((moved, _),) = association.send_c_move(
+            identifier, "NOWHERE", PatientStudyOnlyQueryRetrieveInformationModelMove
+        )
+    assert (final.Status, moved.Status) == (expected, 0xA801)
 
 
 def test_no_patient_is_named_in_the_log(start, free_port: int):

@@ -370,6 +370,16 @@ def test_the_requesters_next_association_brings_the_report(start: Callable[..., 
     eventually(lambda: state(node) == "reported")
 
 
+def test_all_old_reports_go_out_on_the_next_association(start: Callable[..., Node]):
+    node = start(delivery='["next"]')
+    uids = {f"1.2.9.{number}" for number in range(40)}
+    with Requester.calling(node.port) as peer:
+        assert [peer.ask(uid=uid) for uid in uids] == [0] * 40
+    eventually(lambda: {one.state.value for one in listed(node)} == {"checked"})
+    with Requester.calling(node.port) as peer:
+        assert {peer.report().transaction_uid for _ in uids} == uids
+
+
 def test_a_requester_that_refuses_the_report_gets_it_again(start: Callable[..., Node]):
     node = start(delivery='["same"]')
     with Requester.calling(node.port) as peer:
@@ -456,10 +466,10 @@ def test_with_two_workers_each_report_goes_back_on_its_own_association(
             assert list(report.committed) == [ALL[number % 6]]
 
 
+@pytest.mark.slow  # until the lease of the dead worker has ended
 def test_a_killed_worker_leaves_its_transactions_to_the_other(
-    start: Callable[..., Node], free_port: int, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Node], free_port: int
 ):
-    monkeypatch.setenv("ISOCENTER_COMMITMENT__FIRST_RETRY", "0.05")
     node = start(free_port, more=TWO_WORKERS)
     wait_until_all_serve(node, 2)
     with Requester.calling(node.port) as peer:

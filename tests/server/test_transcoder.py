@@ -12,7 +12,8 @@ from struct import pack
 import psutil
 import pytest
 
-from isocenter.server.config import MIB, TranscodingSection
+from isocenter.server.config_services import TranscodingSection
+from isocenter.server.config_values import MIB
 from isocenter.server.transcoder import ConversionFailed, Transcoder
 from tests.encoding.images import EXPLICIT, JPEG_LS, RLE, Image, jpeg_ls, noise
 from tests.server import fake_transcoding_worker

@@ -70,11 +70,12 @@ def with_identity(uid: str, data_set: bytes) -> bytes:
     return identity + data_set.removeprefix(element(0x00080018, "UI", b"1.2.3\0"))
 
 
-def settings(port: int) -> str:
+def settings(port: int, processes: int = 1) -> str:
     """Small limits, and a destination DEST on a port."""
     return (
         f'[peers.dest]\nae_title = "DEST"\nhost = "127.0.0.1"\nport = {port}\n'
         '[transcoding]\nmaximum_size = "64 MiB"\nworkers = 1\n'
+        f"[workers]\ncount = {processes}\n"
     )
 
 
@@ -150,7 +151,8 @@ def test_each_reason_is_told(node: Node, uid: str, why: str):
     assert final.ErrorComment.startswith(why)
 
 
-def test_move_sends_all_that_can_be_converted(start_node, tmp_path: Path):
+@pytest.mark.parametrize("processes", [1, 2])
+def test_move_sends_all_that_can_be_converted(start_node, tmp_path: Path, processes: int):
     received = Received()
 
     def take_implicit_only(ae: AE) -> None:
@@ -158,14 +160,18 @@ def test_move_sends_all_that_can_be_converted(start_node, tmp_path: Path):
         ae.add_supported_context(CTImageStorage, ImplicitVRLittleEndian)
 
     with scp(on_store=received.take, configure=take_implicit_only) as destination:
-        node = start_node(None, *configured(tmp_path, settings(destination.port)))
+        node = start_node(None, *configured(tmp_path, settings(destination.port, processes)))
         store(node, GOOD | BAD)
         with requesting(node, received) as association:
             *_, (final, identifier) = move(association)
     assert (final.Status, counters(final)) == (0xB000, (None, 3, 4, 0))
     assert failed_uids(identifier) == set(BAD)
     assert_all_that_can_be(received)
-    converting = psutil.Process(node.process.pid).children()
-    assert converting
+    converting = [
+        process
+        for process in psutil.Process(node.process.pid).children(recursive=True)
+        if "transcoding_worker" in " ".join(process.cmdline())
+    ]
+    assert len(converting) == 1
     assert node.stop() == 0
     assert not any(process.is_running() for process in converting)

@@ -383,7 +383,8 @@ def test_requests_are_carried_out_in_their_order(start_node):
     node = start_node()
     begun = encode_elements(step_begun(), EXPLICIT_VR_LITTLE_ENDIAN)
     ended = encode_elements(step_ended(), EXPLICIT_VR_LITTLE_ENDIAN)
-    with Peer.associated(node.port, STEPS, STEP_RETRIEVE) as peer:
+    with Peer(node.port) as peer:
+        peer.associate(STEPS, STEP_RETRIEVE, window=(8, 1))
         create = NCreateRQ(
             message_id=1,
             affected_sop_class_uid=MPPS,

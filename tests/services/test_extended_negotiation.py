@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.dictionary.sop_classes import PATIENT_ROOT_GET, STUDY_ROOT_FIND, STUDY_ROOT_MOVE
+from isocenter.dictionary.sop_classes import (
+    MODALITY_WORKLIST_FIND,
+    PATIENT_ROOT_GET,
+    STUDY_ROOT_FIND,
+    STUDY_ROOT_MOVE,
+)
 from isocenter.services.extended_negotiation import Matching, agreed_matching, answer_extended
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.user_information import ExtendedNegotiation, UserInformation
@@ -25,6 +30,8 @@ CT = "1.2.840.10008.5.1.4.1.1.2"
         (STUDY_ROOT_FIND, "", None),
         (STUDY_ROOT_MOVE, "01", "01"),
         (PATIENT_ROOT_GET, "0101", "0100"),
+        (MODALITY_WORKLIST_FIND, "010101", "010101"),
+        (MODALITY_WORKLIST_FIND, "00000101", "00000100"),
         (CT, "02", None),
     ],
 )

@@ -4,7 +4,12 @@ from typing import NamedTuple
 
 import pytest
 
-from isocenter.services.store_contexts import MAX_CONTEXTS, StoreContexts, proposed_kinds
+from isocenter.services.store_contexts import (
+    MAX_CONTEXTS,
+    StoreContexts,
+    in_shares,
+    proposed_kinds,
+)
 from isocenter.upperlayer.contexts import AcceptedContext
 
 CT, MR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4"
@@ -89,3 +94,20 @@ def test_where_there_is_no_room_whatever_is_converted_arrives():
 
 def test_no_more_than_128_contexts_are_proposed():
     assert len(proposed_kinds([(f"1.2.{number}", JPEG) for number in range(500)])) == MAX_CONTEXTS
+
+
+@pytest.mark.parametrize("syntaxes", [(EXPLICIT,), (MPEG,), (EXPLICIT, IMPLICIT, JPEG)])
+def test_shares_have_a_context_for_everything(syntaxes: tuple[str, ...]):
+    kinds = [(f"1.2.{number}", syntax) for syntax in syntaxes for number in range(150)]
+    shares = in_shares(kinds)
+    assert sorted(kind for share in shares for kind in share) == sorted(kinds)
+    for share in shares:
+        proposed = proposed_kinds(share)
+        assert len(proposed) <= MAX_CONTEXTS
+        assert {(sop_class, (syntax,)) for sop_class, syntax in share} <= set(proposed)
+    assert len(shares) <= 5
+
+
+def test_what_fits_is_one_share():
+    assert in_shares([(CT, JPEG), (MR, EXPLICIT)]) == [[(CT, JPEG), (MR, EXPLICIT)]]
+    assert in_shares([]) == []

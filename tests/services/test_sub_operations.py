@@ -1,6 +1,7 @@
 """The parts of a retrieve: pieces in order, reading ahead, counters, lists of failures."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -10,12 +11,15 @@ import pytest
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import UndecodablePixelData
+from isocenter.errors import IsocenterError
 from isocenter.services.retrieve_terms import FAILED_SOP_INSTANCE_UID_LIST, encode_failed_list
 from isocenter.services.store_contexts import StoreContexts
 from isocenter.services.sub_operations import (
+    BLOCKS,
     FAILED_LIST_BYTES,
     PIECE,
     Ahead,
+    Blocks,
     Piece,
     SubOperations,
     Unsent,
@@ -35,27 +39,33 @@ class FakeInstance(NamedTuple):
     transfer_syntax_uid: str = PLAIN
 
 
-class FakeSelected:
-    """Instances whose bytes are all 7; reading `broken` at or after `at` fails."""
+class FakeSource:
+    """Instances whose bytes are all 7; reading `broken` at or after `at` fails.
 
-    kinds = ((CT, PLAIN),)
+    With `cached` nothing needs to be waited for, once the index has been asked.
+    """
 
-    def __init__(self, *instances: FakeInstance, broken: str = "", at: int = 0) -> None:
-        self.instances = instances
-        self.broken, self.at = broken, at
+    def __init__(
+        self, *instances: FakeInstance, broken: str = "", at: int = 0, cached: bool = False
+    ) -> None:
+        self.instances = list(instances)
+        self.broken, self.at, self.cached = broken, at, cached
         self.closed = False
         self.converted = FakeConverted()
 
-    def __len__(self) -> int:
-        return len(self.instances)
+    def at_hand(self) -> FakeInstance | None:
+        return self.draw() if self.cached else None
 
-    def __iter__(self) -> Iterator[FakeInstance]:
-        return iter(self.instances)
+    def draw(self) -> FakeInstance | None:
+        return self.instances.pop(0) if self.instances else None
 
     def read(self, instance: FakeInstance, start: int, size: int) -> bytes:
         if instance.sop_instance_uid == self.broken and start >= self.at:
             raise OSError(5, "Input/output error")
         return b"\7" * size
+
+    def read_at_once(self, instance: FakeInstance, start: int, size: int) -> memoryview | None:
+        return memoryview(self.read(instance, start, size)) if self.cached else None
 
     def convert(self, instance: FakeInstance, transfer_syntax_uid: str) -> "FakeConverted":
         if instance.sop_instance_uid == self.broken:
@@ -80,13 +90,17 @@ class FakeConverted:
         self.closed = True
 
 
-def read_all(selected: FakeSelected, objection=lambda _: "", conversion_for=lambda _: "") -> list:
-    return list(read_pieces(selected, objection, conversion_for))
+def read(
+    source: FakeSource, objection=lambda _: "", conversion_for=lambda _: ""
+) -> list[Piece | Unsent]:
+    items = read_pieces(source, objection, conversion_for)
+    return [item for item in items if not isinstance(item, Blocks)]
 
 
+@pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
-def test_pieces_make_up_the_object(length: int):
-    pieces = read_all(FakeSelected(FakeInstance("1.2", length)))
+def test_pieces_make_up_the_object(length: int, cached: bool):
+    pieces = read(FakeSource(FakeInstance("1.2", length), cached=cached))
     assert b"".join(piece.data for piece in pieces) == b"\7" * length
     assert [piece.is_last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
     assert all(len(piece.data) == PIECE for piece in pieces[:-1])
@@ -95,21 +109,20 @@ def test_pieces_make_up_the_object(length: int):
 def test_what_cannot_be_sent_is_not_read():
     wanted, other = FakeInstance("1"), FakeInstance("2", sop_class_uid=MR)
     contexts = StoreContexts([AcceptedContext(1, CT, PLAIN)])
-    items = read_all(FakeSelected(wanted, other, broken="2"), contexts.objection)
+    items = read(FakeSource(wanted, other, broken="2"), contexts.objection)
     assert items[1:] == [Unsent(["2"], f"SOP class not accepted: {MR}")]
 
 
 def test_many_that_cannot_be_sent_come_in_groups():
-    selected = FakeSelected(*(FakeInstance(str(number)) for number in range(1201)))
-    groups = read_all(selected, lambda _: "no")
+    groups = read(FakeSource(*(FakeInstance(str(n)) for n in range(1201))), lambda _: "no")
     assert [len(group.uids) for group in groups] == [500, 500, 201]
     assert [uid for group in groups for uid in group.uids] == [str(n) for n in range(1201)]
 
 
 @pytest.mark.parametrize(("at", "pieces"), [(0, 0), (PIECE, 1)])
 def test_what_cannot_be_read_is_said_where_it_ends(at: int, pieces: int):
-    selected = FakeSelected(FakeInstance("1", 2 * PIECE), FakeInstance("2"), broken="1", at=at)
-    *begun, unsent, after = read_all(selected)
+    source = FakeSource(FakeInstance("1", 2 * PIECE), FakeInstance("2"), broken="1", at=at)
+    *begun, unsent, after = read(source)
     assert len(begun) == pieces
     assert unsent == Unsent(["1"], "Not readable: Input/output error")
     assert isinstance(after, Piece)
@@ -117,31 +130,39 @@ def test_what_cannot_be_read_is_said_where_it_ends(at: int, pieces: int):
 
 @pytest.mark.parametrize(("syntax", "sent"), [(DEFLATED, b"\7\7\7\0"), (PLAIN, b"\7\7\7")])
 def test_a_deflated_object_of_odd_length_is_padded(syntax: str, sent: bytes):
-    (piece,) = read_all(FakeSelected(FakeInstance("1", 3, transfer_syntax_uid=syntax)))
+    (piece,) = read(FakeSource(FakeInstance("1", 3, transfer_syntax_uid=syntax)))
     assert piece.data == sent
 
 
 def test_what_is_converted_comes_in_pieces_of_its_own_length():
-    selected = FakeSelected(FakeInstance("1", 10), FakeInstance("2", 10))
+    source = FakeSource(FakeInstance("1", 10), FakeInstance("2", 10))
     wanted = {"1": JPEG, "2": ""}
-    first, second, plain = read_all(selected, conversion_for=lambda one: wanted[one[0]])
+    first, second, plain = read(source, conversion_for=lambda one: wanted[one[0]])
     assert (first.data + second.data, first.is_last) == (b"\x08" * (PIECE + 4), False)
     assert (second.start, second.is_last) == (PIECE, True)
     assert plain.data == b"\7" * 10
-    assert selected.converted.closed
+    assert source.converted.closed
 
 
 def test_what_is_converted_is_let_go_of_when_nobody_wants_the_rest():
-    selected = FakeSelected(FakeInstance("1"))
-    pieces = read_pieces(selected, lambda _: "", lambda _: PLAIN)
-    next(pieces)
+    source = FakeSource(FakeInstance("1"))
+    pieces = read_pieces(source, lambda _: "", lambda _: PLAIN)
+    while isinstance(next(pieces), Blocks):
+        pass
     pieces.close()
-    assert selected.converted.closed
+    assert source.converted.closed
+
+
+def test_conversion_waits_for_a_thread():
+    source = FakeSource(FakeInstance("1"), broken="1", cached=True)
+    items = read_pieces(source, lambda _: "", lambda _: PLAIN)
+    assert isinstance(next(items), Blocks)
+    assert isinstance(next(items), Unsent)  # converting was not tried before
 
 
 def test_what_cannot_be_converted_does_not_keep_the_others():
-    selected = FakeSelected(FakeInstance("1"), FakeInstance("2"), broken="1")
-    unsent, *pieces = read_all(selected, conversion_for=lambda _: PLAIN)
+    source = FakeSource(FakeInstance("1"), FakeInstance("2"), broken="1")
+    unsent, *pieces = read(source, conversion_for=lambda _: PLAIN)
     assert unsent == Unsent(["1"], "Not convertible: A compressed frame is damaged")
     assert [piece.instance.sop_instance_uid for piece in pieces] == ["2", "2"]
 
@@ -160,13 +181,76 @@ def test_reading_is_one_ahead_and_ends_once():
             uids += item.uids
             assert len(produced) <= len(uids) + 1
         assert await ahead.take() is None
-        ahead.close(selected.close)
+        ahead.close(source.close)
         return uids
 
-    selected = FakeSelected()
+    source = FakeSource()
     with ThreadPoolExecutor(1) as threads:
         assert asyncio.run(take_all(threads)) == ["0", "1", "2"]
-    assert selected.closed
+    assert source.closed
+
+
+def test_only_what_blocks_is_read_on_a_thread():
+    own = threading.get_ident()
+    where: list[bool] = []
+
+    def items() -> Iterator[Unsent | Blocks]:
+        for blocks in (True, False, True):
+            if blocks:
+                yield BLOCKS
+            where.append(threading.get_ident() == own)
+            yield Unsent(["1"], "")
+
+    async def take_all(threads: ThreadPoolExecutor) -> None:
+        ahead = Ahead(items(), threads)
+        while await ahead.take() is not None:
+            await asyncio.sleep(0)  # a lane waits for its peer here, and the next item is begun
+        ahead.close(lambda: None)
+
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(take_all(threads))
+    assert where == [False, True, False]
+
+
+def test_who_is_cancelled_while_a_disk_is_waited_for_closes_all_the_same():
+    released, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[Unsent | Blocks]:
+        yield BLOCKS
+        released.wait(20)
+        yield Unsent(["1"], "")
+
+    async def course(threads: ThreadPoolExecutor) -> None:
+        ahead = Ahead(items(), threads)
+        taking = asyncio.create_task(ahead.take())
+        await asyncio.sleep(0)
+        taking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        ahead.close(closed.set)
+        assert not closed.is_set()  # the reader is still at work
+        released.set()
+
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(course(threads))
+    assert closed.is_set()
+
+
+def test_what_the_iterator_raises_reaches_the_one_who_takes():
+    def items() -> Iterator[Unsent]:
+        yield Unsent(["1"], "")
+        raise IsocenterError("The index is gone.")
+
+    async def take_all(threads: ThreadPoolExecutor) -> None:
+        ahead = Ahead(items(), threads)
+        await ahead.take()
+        await asyncio.sleep(0)
+        with pytest.raises(IsocenterError, match="gone"):
+            await ahead.take()
+        ahead.close(lambda: None)
+
+    with ThreadPoolExecutor(1) as threads:
+        asyncio.run(take_all(threads))
 
 
 def test_statuses_are_counted_by_their_category():

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy.exc import DBAPIError
+
 from isocenter.errors import IsocenterError
 
 
@@ -40,8 +42,9 @@ def migrate(
             )
         if revision != migrations.head:
             _upgrade(connection, migrations)
-    except sqlite3.DatabaseError as error:
-        raise migrations.unusable(f"{path.name} cannot be opened: {error}.") from error
+    except (sqlite3.DatabaseError, DBAPIError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise migrations.unusable(f"{path.name} cannot be opened: {reason}.") from error
     finally:
         if connection is not None:
             connection.close()

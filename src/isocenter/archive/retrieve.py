@@ -73,9 +73,14 @@ class Selection:
 
     def __iter__(self) -> Iterator[StoredInstance]:
         """Raises IndexUnavailable when the database cannot be read."""
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[Sequence[StoredInstance]]:
+        """The same in groups of up to `BATCH`, each with one look into the index."""
         numbers = iter(self._numbers)
         while batch := list(islice(numbers, BATCH)):
-            yield from _locate(self._index, batch)
+            yield _locate(self._index, batch)
 
 
 def select_instances(
@@ -111,7 +116,7 @@ def select_instances(
 
 
 def _criteria(model: Model, at: Level, keys: Mapping[int, str]) -> dict[int, AnyOf]:
-    root = Level.PATIENT if model == "PATIENT" else Level.STUDY
+    root = Level.STUDY if model == "STUDY" else Level.PATIENT
     criteria: dict[int, AnyOf] = {}
     for level in Level:
         tag = UNIQUE_KEY[level]

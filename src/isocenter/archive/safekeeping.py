@@ -45,45 +45,61 @@ class Unsafe(NamedTuple):
     reason: int
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
+    """An instance that is stored, by its position in what was asked about."""
+
     position: int
     location: Location
 
 
 class Safekeeping:
-    """Checks instances of one archive. Reads much: for a thread that nobody waits for."""
+    """Checks instances of one archive. Reads much: for a thread that nobody waits for.
+
+    First `survey` says what is there at all, then `examine` reads it back, in as large pieces as
+    the caller sees fit.
+    """
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def check(self, instances: Sequence[SopInstance], sender: str) -> list[Unsafe]:
-        """What cannot be vouched for, by position; `sender` is the AE title that wants to know.
+    def survey(
+        self, instances: Sequence[SopInstance], sender: str
+    ) -> tuple[list[Found], list[Unsafe]]:
+        """What is stored, in the order in which it lies on the disk, and what is not as asked.
 
-        An instance whose bytes differed when that sender sent them is stored and kept aside: what
-        the sender holds is not what is stored, so it is not vouched for.
+        `sender` is the AE title that wants to know. An instance whose bytes differed when that
+        sender sent them was kept aside: what the sender holds is not what is stored, so it is not
+        vouched for.
 
-        Raises IndexUnavailable and, from the folders, OSError: then nothing is known.
+        Raises IndexUnavailable: then nothing is known.
         """
         found, unsafe = self._locate(instances)
         aside = self._kept_aside([instances[one.position][1] for one in found], sender)
+        kept = [one for one in found if instances[one.position][1] not in aside]
         unsafe += [
             Unsafe(one.position, PROCESSING_FAILURE)
             for one in found
             if instances[one.position][1] in aside
         ]
-        found = [one for one in found if instances[one.position][1] not in aside]
-        found.sort(key=lambda one: (one.location.pack, one.location.offset))
+        return sorted(kept, key=lambda one: (one.location.pack, one.location.offset)), unsafe
+
+    def examine(self, found: Sequence[Found]) -> list[Unsafe]:
+        """Force instances to disk, read them back, and return those that are not intact.
+
+        Raises OSError where the markers of open packs cannot be forced to disk.
+        """
+        unsafe: list[Unsafe] = []
         for pack, records in groupby(found, key=lambda one: one.location.pack):
             unsafe += self._check_pack(pack, list(records))
         self._sync_markers()
-        return sorted(unsafe)
+        return unsafe
 
-    def _locate(self, instances: Sequence[SopInstance]) -> tuple[list[_Found], list[Unsafe]]:
+    def _locate(self, instances: Sequence[SopInstance]) -> tuple[list[Found], list[Unsafe]]:
         index = self._archive.index
         if index.backlog:
             index.flush(FLUSH_SECONDS)
         locations = [index.locate(uid) for _, uid in instances]
-        found: list[_Found] = []
+        found: list[Found] = []
         unsafe: list[Unsafe] = []
         for position, location in enumerate(locations):
             if location is None:
@@ -91,7 +107,7 @@ class Safekeeping:
             elif location.sop_class_uid != instances[position][0]:
                 unsafe.append(Unsafe(position, CLASS_INSTANCE_CONFLICT))
             else:
-                found.append(_Found(position, location))
+                found.append(Found(position, location))
         return found, unsafe
 
     def _kept_aside(self, uids: Sequence[str], sender: str) -> frozenset[str]:
@@ -104,7 +120,7 @@ class Safekeeping:
         except DBAPIError as error:
             raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
 
-    def _check_pack(self, pack: str, records: Sequence[_Found]) -> list[Unsafe]:
+    def _check_pack(self, pack: str, records: Sequence[Found]) -> list[Unsafe]:
         root = self._archive.packs.root
         try:
             fd = open_pack(root, pack)

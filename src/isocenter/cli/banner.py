@@ -9,7 +9,8 @@ from pathlib import Path
 
 from isocenter.cli.peer_address import DEFAULT_CALLED_AE
 from isocenter.server.addressing import DEFAULT_PORT
-from isocenter.server.config import Config, Durability, is_loopback
+from isocenter.server.config import Config
+from isocenter.server.config_values import Durability, is_loopback
 
 _PROMISES: dict[Durability, str] = {
     "group": "group: an accepted object survives a power failure",

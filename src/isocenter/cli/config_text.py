@@ -8,9 +8,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from isocenter.server.config import Peer, Section
+from isocenter.server.config import Peer
 from isocenter.server.config_keys import PEERS, SECTIONS, ConfigKey, keys_of, toml_value
 from isocenter.server.config_loading import LoadedConfig
+from isocenter.server.config_values import Section
 
 _WIDTH = 96
 

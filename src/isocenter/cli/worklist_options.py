@@ -33,7 +33,6 @@ def day(value: str) -> int:
 _ATTRIBUTES: tuple[tuple[str, str, str], ...] = (
     ("--patient-name", "PatientName", "Patient's Name, as DOE^JANE."),
     ("--patient-id", "PatientID", "Patient ID."),
-    ("--birth-date", "PatientBirthDate", "Patient's Birth Date, as 19700131."),
     ("--sex", "PatientSex", "Patient's Sex: F, M or O."),
     ("--accession", "AccessionNumber", "Accession Number."),
     ("--modality", "Modality", "Modality, as CT."),
@@ -52,20 +51,21 @@ def item_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the attributes of an item and -k; the command gets a neutral `data_set`."""
 
     @wraps(function)
-    def command(*, date: int, keys: Sequence[str], **arguments: Any) -> Any:
+    def command(*, date: int, birth_date: int | None, keys: Sequence[str], **arguments: Any) -> Any:
         values = {keyword: arguments.pop(keyword) for _, keyword, _ in _ATTRIBUTES}
         values["ScheduledProcedureStepStartDate"] = str(date)
+        values["PatientBirthDate"] = str(birth_date or "")
         data_set = _data_set({name: value for name, value in values.items() if value}, keys)
         return function(data_set=data_set, **arguments)
 
     decorated: Callable[..., Any] = command
     for decorate in reversed(
         (
-            *(click.option(name, keyword, help=text) for name, keyword, text in _ATTRIBUTES[:7]),
+            *(click.option(name, keyword, help=text) for name, keyword, text in _ATTRIBUTES),
+            click.option("--birth-date", type=day, help="Patient's Birth Date, as 19700131."),
             click.option(
                 "--date", type=day, default="today", show_default=True, help="Start date."
             ),
-            *(click.option(name, keyword, help=text) for name, keyword, text in _ATTRIBUTES[7:]),
             click.option(
                 "-k",
                 "--key",

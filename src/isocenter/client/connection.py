@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from isocenter.encoding.elements import Elements
     from isocenter.services.association import Destination
     from isocenter.services.received_files import FileReceiver
+    from isocenter.services.storage_commitment_scu import CommitmentOutcome, Listener
     from isocenter.services.storage_report import FileResult, SendReport
 
 
@@ -238,6 +239,40 @@ class Connection:
                     association.move(chosen.move, request, destination, cancel_after=left)
                 )
         return running.judge(f"C-MOVE at {self}")
+
+    def commit(
+        self,
+        instances: Iterable[Dataset | tuple[str, str]],
+        *,
+        wait: float = 60.0,
+        listener: Listener | None = None,
+    ) -> CommitmentOutcome:
+        """Storage Commitment (PS3.4 Annex J): ask whether the peer vouches for instances.
+
+        The request goes out on an association of its own, and the report is awaited there.
+
+        Args:
+            instances: data sets with SOPClassUID and SOPInstanceUID, or pairs of these two UIDs.
+            wait: how many seconds to wait for the report.
+            listener: a `services.storage_commitment_listener.ReportListener`, for peers that
+                report on associations of their own.
+
+        Returns:
+            A verdict for each instance; look at `complete` before anything is deleted.
+
+        Raises:
+            CommitmentRefused: the peer did not take the request.
+        """
+        from isocenter.services.storage_commitment import Reference
+        from isocenter.services.storage_commitment_scu import commit_instances
+
+        references = [
+            Reference(*one)
+            if isinstance(one, tuple)
+            else Reference(str(one.SOPClassUID), str(one.SOPInstanceUID))
+            for one in instances
+        ]
+        return commit_instances(self.destination, references, wait=wait, listener=listener)
 
     def store(
         self,

@@ -7,8 +7,10 @@ changes. The codecs proper come from imagecodecs (libjpeg-turbo, CharLS, OpenJPE
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -105,7 +107,26 @@ def _decode_htj2k(image: PixelDescription, frame: bytes) -> bytes:
 
     stream = read_jpeg2000(frame)
     stream.check(image)
-    return _cells(_checked(imagecodecs.htj2k_decode, frame[stream.start :]), image, stream)
+    with _nothing_ignored():
+        decoded = _checked(imagecodecs.htj2k_decode, frame[stream.start :])
+    return _cells(decoded, image, stream)
+
+
+@contextmanager
+def _nothing_ignored() -> Iterator[None]:
+    """Make errors count that a decoder drops while it fills its result.
+
+    imagecodecs does so with those of OpenJPH; what it then returns is in part whatever was in
+    memory before, such as another patient's pixels.
+    """
+    ignored: list[object] = []
+    hook, sys.unraisablehook = sys.unraisablehook, ignored.append
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+    if ignored:
+        raise UndecodablePixelData("A compressed frame is damaged")
 
 
 def _describe_rle(image: PixelDescription, _frame: bytes) -> PixelDescription:

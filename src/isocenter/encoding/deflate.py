@@ -1,7 +1,7 @@
 """Deflated data sets, PS3.5 A.5: one RFC 1951 stream, inflated piece by piece and never whole.
 
-Seventy bytes of stream can become a million, so both functions hold no more than one piece of
-output besides what they are asked to return.
+Seventy bytes of stream can become a million, so no function holds more than one piece of
+output besides what it is asked to return.
 """
 
 import zlib
@@ -36,9 +36,12 @@ def inflate_header(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start
     return b"".join(pieces)
 
 
-def inflate(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS, *, start: int = 0) -> bytes:
-    """The whole data set that begins at `buffer[start]`. Raises like `check_inflated_size`."""
-    return b"".join(_inflate_all(buffer, start, limits))
+def inflate(buffer: Buffer, limits: ScanLimits = DEFAULT_LIMITS) -> bytearray:
+    """The whole data set. Raises like `check_inflated_size`."""
+    inflated = bytearray()
+    for piece in _inflate_all(buffer, 0, limits):
+        inflated += piece
+    return inflated
 
 
 def check_inflated_size(

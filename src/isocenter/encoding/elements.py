@@ -4,7 +4,7 @@ Values stay bytes in the byte order of the transfer syntax; sequences are lists 
 """
 
 import struct
-from collections.abc import Set
+from collections.abc import Callable, Set
 from itertools import repeat
 from typing import NamedTuple
 
@@ -45,17 +45,25 @@ class RawElement(NamedTuple):
 Elements = dict[int, RawElement]
 """A data set: elements by tag."""
 
+OnItem = Callable[[int, "Elements"], None]
+"""Takes the tag of a sequence of the data set itself, and one of its items."""
+
 DEEPEST = 128
 """Decoding and encoding recurse once per sequence; no limit may ask for more than this."""
 
 
 def decode_elements(
-    buffer: Buffer, syntax: TransferSyntax, limits: ScanLimits = DEFAULT_LIMITS
+    buffer: Buffer,
+    syntax: TransferSyntax,
+    limits: ScanLimits = DEFAULT_LIMITS,
+    *,
+    on_item: OnItem | None = None,
 ) -> Elements:
     """The elements of the data set that fills `buffer`.
 
     Implicit VRs come from PS3.6. As in `scan`, a body that shows the other kind of VR than
-    `syntax` says is read as what it is.
+    `syntax` says is read as what it is. With `on_item`, the items of the data set's own sequences
+    are handed over one by one as they are read, and not kept: for lists of a hundred thousand.
 
     Raises:
         TruncatedDataSet: the buffer ends inside an element.
@@ -66,7 +74,7 @@ def decode_elements(
     if syntax.deflated:
         raise ValueError("A deflated data set must be inflated before it is decoded.")
     form = detect_form(buffer, 0, form_of(syntax))
-    return _Decoder(buffer, limits).data_set(0, len(buffer), form, 0)[0]
+    return _Decoder(buffer, limits, on_item).data_set(0, len(buffer), form, 0)[0]
 
 
 def pick_elements(
@@ -86,7 +94,7 @@ def pick_elements(
     form = detect_form(buffer, 0, form_of(syntax))
     picked: Elements = {}
     try:
-        complete = _Decoder(buffer, limits).pick(wanted, form, picked)
+        complete = _Decoder(buffer, limits, None).pick(wanted, form, picked)
     except TruncatedDataSet:
         return picked, False
     return picked, complete
@@ -95,8 +103,9 @@ def pick_elements(
 class _Decoder:
     """One pass over one buffer, with what is left of its limits."""
 
-    def __init__(self, buffer: Buffer, limits: ScanLimits) -> None:
+    def __init__(self, buffer: Buffer, limits: ScanLimits, on_item: OnItem | None) -> None:
         self.buffer = buffer
+        self.on_item = on_item
         self.elements_left = limits.max_elements
         self.max_depth = min(limits.max_depth, DEEPEST)
 
@@ -173,12 +182,13 @@ class _Decoder:
         if form.word(tag) == form.pixel_data or (vr not in ("SQ", "UN") and not form.implicit_vr):
             raise MalformedDataSet("Encapsulated data stands where a small value must", value)
         end = None if length == UNDEFINED_LENGTH else value + length
-        items, position = self._items(value, end, form, depth + 1)
+        items, position = self._items(tag, value, end, form, depth + 1)
         return RawElement("SQ", items), position
 
     def _items(
-        self, position: int, end: int | None, form: Form, depth: int
+        self, tag: int, position: int, end: int | None, form: Form, depth: int
     ) -> tuple[list[Elements], int]:
+        on_item = self.on_item if depth == 1 else None
         items: list[Elements] = []
         while end is None or position < end:
             self._spend(position)
@@ -196,7 +206,10 @@ class _Decoder:
                 inside = implicit_form(form)
             item_end = None if length == UNDEFINED_LENGTH else position + length
             item, position = self.data_set(position, item_end, inside, depth)
-            items.append(item)
+            if on_item is None:
+                items.append(item)
+            else:
+                on_item(tag, item)
         if position != end:
             raise MalformedDataSet("An item is longer than the sequence it lies in", position)
         return items, position
@@ -220,6 +233,14 @@ def encode_elements(elements: Elements, syntax: TransferSyntax) -> bytes:
     if syntax.deflated:
         raise ValueError("A data set is encoded first and deflated afterwards.")
     return _encode_data_set(elements, form_of(syntax), 0)
+
+
+def encode_item(elements: Elements, syntax: TransferSyntax) -> bytes:
+    """One item of a sequence; items joined are the value of an element of VR "SQ".
+
+    Raises what `encode_elements` does.
+    """
+    return _encode_item(elements, form_of(syntax), 1)
 
 
 def _encode_data_set(elements: Elements, form: Form, depth: int) -> bytes:

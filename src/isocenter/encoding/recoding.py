@@ -1,8 +1,9 @@
 """Data sets of any origin in one form, so that values can be compared and answered as they are.
 
 The *neutral* form of `Elements` is what passes between services and the archive: values little
-endian, text in UTF-8, no padding at the end of text, no Specific Character Set and no group
-lengths. What comes from a peer or a file is brought into it once, and out of it for each response.
+endian, text in UTF-8, no padding at the end of text, VRs of PS3.5 6.2 only (others become UN), no
+Specific Character Set and no group lengths. What comes from a peer or a file is brought into it
+once, and out of it for each response.
 """
 
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from isocenter.encoding.character_sets import (
     encode_text,
 )
 from isocenter.encoding.elements import Elements, RawElement
-from isocenter.encoding.forms import PADDED_WITH_SPACE
+from isocenter.encoding.forms import LONG_VRS, PADDED_WITH_SPACE, SHORT_VRS
 from isocenter.encoding.texts import value_text
 
 SPECIFIC_CHARACTER_SET = 0x00080005
@@ -30,6 +31,7 @@ _WORD_SIZES = {
     **dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), calcsize("<L")),
     **dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), calcsize("<Q")),
 }
+_KNOWN_VRS = SHORT_VRS | LONG_VRS
 _PADDED = PADDED_WITH_SPACE | {"UI"}
 
 
@@ -55,8 +57,10 @@ def _neutral(
     element: RawElement, syntax: TransferSyntax, character_set: bytes | None
 ) -> RawElement:
     vr, value = element
+    if vr not in _KNOWN_VRS:
+        vr = "UN"
     if isinstance(value, list):
-        return RawElement(vr, [neutral_elements(item, syntax, character_set) for item in value])
+        return RawElement("SQ", [neutral_elements(item, syntax, character_set) for item in value])
     if vr in CHARACTER_SET_VRS and not (value.isascii() and b"\x1b" not in value):
         value = decode_text(value, character_set, vr).encode("utf-8", "replace")
     elif not syntax.little_endian:

@@ -117,8 +117,6 @@ class Rewriter:
                 raise LimitExceeded(
                     "The data set has more elements than the limit allows", position
                 )
-            if self.length > self._maximum:
-                raise LimitExceeded("The data set is larger than what may be converted")
             level = self._levels[-1]
             if level.end is not None and position >= level.end:
                 self._close(level, position)
@@ -126,6 +124,8 @@ class Rewriter:
                 position = self._item(level, position)
             else:
                 position = self._element(level, position)
+            if self.length > self._maximum:
+                raise LimitExceeded("The data set is larger than what may be converted")
 
     def _close(self, level: _Level, position: int) -> None:
         if position != level.end and level.end is not None:
@@ -158,6 +158,8 @@ class Rewriter:
         return value
 
     def _element(self, level: _Level, position: int) -> int:
+        if len(self._levels) == 1 and not any(self._buffer[position : position + 8]):
+            return self._padding(position)
         tag, vr, value, length = self._header(level, position)
         if tag == ITEM_DELIMITATION and level.end is None:
             self._write(level.target.tag_and_length.pack(level.target.word(tag), 0))
@@ -171,11 +173,15 @@ class Rewriter:
             return self._sequence(level, tag, vr, value, length)
         end = self._end_of(value, length)
         assert end is not None
-        if tag == 0 and len(self._levels) == 1 and not any(self._buffer[position:]):
-            return len(self._buffer)  # zeros appended by a sender or a file system
         if not self._is_dropped(level, tag, value, end):
             self._value(level, tag, vr, value, end)
         return end
+
+    def _padding(self, position: int) -> int:
+        """Zeros appended by a sender or a file system: the data set is over."""
+        if any(self._buffer[position:]):
+            raise MalformedDataSet("Zeros stand where an element must", position)
+        return len(self._buffer)
 
     def _is_dropped(self, level: _Level, tag: int, value: int, end: int) -> bool:
         """Group lengths (PS3.5 7.2, retired) would be wrong; offset tables would be meaningless."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -16,7 +16,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.safekeeping import NO_SUCH_OBJECT_INSTANCE, Safekeeping
+from isocenter.archive.safekeeping import NO_SUCH_OBJECT_INSTANCE, Found, Safekeeping
 from isocenter.archive.workflow.commitments import (
     JOB_KIND,
     Commitments,
@@ -44,7 +44,13 @@ from isocenter.services.storage_commitment_scp import (
 from isocenter.upperlayer.contexts import AcceptedContext
 
 SLICE = 200
-"""Instances checked at a time: then another transaction has its turn."""
+"""Instances looked up at a time."""
+
+SLICE_BYTES = 64 * 1024 * 1024
+"""Bytes read back at a time: then another transaction has its turn."""
+
+OFFERED = 16
+"""Old reports taken up at a time for a requester that has associated."""
 
 SECOND_LOOK_SECONDS = 1.0
 """An instance that another process has just acknowledged may not be in the index yet."""
@@ -141,18 +147,21 @@ class CommitmentDesk:
             self._runner.wake()
 
     async def _offer(self, association: ProvidedAssociation, context: AcceptedContext) -> None:
-        if not await self._delivery.is_quiet(association):
-            return
-        try:
-            jobs = await self._loop.run_in_executor(
-                self._threads, self._commitments.claim_checked, association.calling_ae_title
-            )
-        except IsocenterError as error:
-            log.error("could not look for reports", error=error)
-            return
-        for job in jobs:
-            self._delivery.offered(job.subject, association, context)
-            self._runner.begin(job)
+        last = 0
+        while await self._delivery.is_quiet(association):
+            try:
+                jobs = await self._on_thread(
+                    self._commitments.claim_checked, association.calling_ae_title, last, OFFERED
+                )
+            except IsocenterError as error:
+                log.error("could not look for reports", error=error)
+                return
+            if not jobs:
+                return
+            last = max(job.subject for job in jobs)
+            for job in jobs:
+                self._delivery.offered(job.subject, association, context)
+            await asyncio.wait([self._runner.begin(job) for job in jobs])
 
     # As the handler of jobs
 
@@ -195,12 +204,14 @@ class CommitmentDesk:
         failures: dict[int, int] = {}
         for start in range(0, len(positions), SLICE):
             some = positions[start : start + SLICE]
-            unsafe = await self._loop.run_in_executor(
-                self._check_thread,
-                self._safekeeping.check,
-                [transaction.instances[position] for position in some],
-                transaction.requester_ae,
+            instances = [transaction.instances[position] for position in some]
+            found, unsafe = await self._loop.run_in_executor(
+                self._check_thread, self._safekeeping.survey, instances, transaction.requester_ae
             )
+            for batch in _batches(found):
+                unsafe += await self._loop.run_in_executor(
+                    self._check_thread, self._safekeeping.examine, batch
+                )
             failures.update((some[at], reason) for at, reason in unsafe)
         return failures
 
@@ -219,6 +230,20 @@ class CommitmentDesk:
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _batches(found: Sequence[Found]) -> Iterator[list[Found]]:
+    """Neighbours that are read in one turn."""
+    batch: list[Found] = []
+    size = 0
+    for one in found:
+        batch.append(one)
+        size += one.location.length
+        if size >= SLICE_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _report(transaction: Transaction) -> CommitmentReport:

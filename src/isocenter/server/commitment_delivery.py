@@ -19,7 +19,8 @@ import structlog
 from isocenter.dictionary.sop_classes import STORAGE_COMMITMENT_PUSH
 from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN, transfer_syntax
 from isocenter.errors import IsocenterError
-from isocenter.server.config import CommitmentDelivery, Config
+from isocenter.server.config import Config
+from isocenter.server.config_values import EVERY_DELIVERY, CommitmentDelivery
 from isocenter.server.jobs import Hopeless, Parked
 from isocenter.server.peers import Peers
 from isocenter.services.destination import Address, DestinationAssociation, Destinations
@@ -35,7 +36,6 @@ from isocenter.upperlayer.user_information import RoleSelection
 QUIET_SECONDS = 0.5
 """How long a requester that associates may speak first, before old reports are sent to it."""
 
-EVERY_WAY: tuple[CommitmentDelivery, ...] = ("same", "new", "next")
 
 # Every application entity must know it (PS3.5 10.1).
 _KIND = (STORAGE_COMMITMENT_PUSH, IMPLICIT_VR_LITTLE_ENDIAN.uid)
@@ -185,7 +185,7 @@ class ReportDelivery:
 
     def _ways_of(self, ae_title: str) -> tuple[CommitmentDelivery, ...]:
         peer = self._peers.find(ae_title)
-        return EVERY_WAY if peer is None else peer.commitment_delivery
+        return EVERY_DELIVERY if peer is None else peer.commitment_delivery
 
 
 def _usable_context(association: DestinationAssociation) -> AcceptedContext:

@@ -8,13 +8,10 @@ the built-in defaults and looks at nothing outside.
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,96 +21,34 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from isocenter.dictionary.transfer_syntaxes import find_transfer_syntax
-from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
+from isocenter.server.addressing import DEFAULT_PORT
+from isocenter.server.config_services import (
+    CommitmentSection,
+    FindSection,
+    RetrieveSection,
+    StorageSection,
+    TranscodingSection,
+    WorklistSection,
+)
+from isocenter.server.config_values import (
+    EVERY_DELIVERY,
+    GIB,
+    KIB,
+    MIB,
+    AETitle,
+    CalledAECheck,
+    CommitmentDelivery,
+    LogFormat,
+    LogLevel,
+    Seconds,
+    Section,
+    Size,
+    TransferSyntaxUID,
+    is_loopback,
+    split_deliveries,
+    split_list,
+)
 from isocenter.services.service_names import SERVICE_NAMES, ServiceName
-
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-
-_UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": KIB, "MIB": MIB, "GIB": GIB}
-_SIZE = re.compile(r"\s*([0-9]{1,18})\s*([A-Za-z]*)\s*")
-
-
-Durability = Literal["group", "os"]
-"""What a C-STORE success promises: survival of a power loss, or of a crash of the program."""
-
-ConflictPolicy = Literal["quarantine", "reject"]
-"""What happens to an object that carries a stored SOP Instance UID but other bytes."""
-
-CalledAECheck = Literal["beyond-loopback", "always", "never"]
-"""When the called AE title of an association must be one of this node's own."""
-
-StepStatus = Literal[
-    "SCHEDULED", "ARRIVED", "READY", "STARTED", "DEPARTED", "COMPLETED", "DISCONTINUED"
-]
-"""How far a scheduled procedure step has come (PS3.3 C.4.10, and how performed steps end)."""
-
-CommitmentDelivery = Literal["same", "new", "next"]
-"""On which association a commitment report goes out: the requester's, a new one, its next one."""
-
-LogLevel = Literal["debug", "info", "warning", "error"]
-"""The least important event that is still written."""
-
-LogFormat = Literal["text", "json"]
-"""How an event is written: one line of key=value pairs, or one JSON object per line."""
-
-
-def checked_ae_title(value: str) -> str:
-    """An AE title without its padding."""
-    if not is_ae_title(value):
-        raise PydanticCustomError("ae_title", f"an AE title has {RULE}")
-    return value.strip(" ")
-
-
-def parsed_size(value: object) -> object:
-    """Bytes, from a plain number or from a text such as "256 MiB"."""
-    if not isinstance(value, str):
-        return value
-    match = _SIZE.fullmatch(value)
-    factor = _UNITS.get(match[2].upper()) if match else None
-    if match is None or factor is None:
-        raise PydanticCustomError("size", 'a size is a number of bytes or a text like "256 MiB"')
-    return int(match[1]) * factor
-
-
-def split_list(value: object) -> object:
-    """A list, also from one text with commas, as an environment variable holds it."""
-    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def split_deliveries(value: object) -> object:
-    """A list of ways; "auto" stands for all of them."""
-    return ("same", "new", "next") if value == "auto" else split_list(value)
-
-
-AETitle = Annotated[str, AfterValidator(checked_ae_title)]
-Size = Annotated[int, BeforeValidator(parsed_size)]
-Seconds = Annotated[float, Field(allow_inf_nan=False)]
-
-
-def checked_transfer_syntax(value: str) -> str:
-    """The UID of a transfer syntax that is given by name or UID."""
-    syntax = find_transfer_syntax(value)
-    if syntax is None:
-        raise PydanticCustomError("transfer_syntax", "this is no transfer syntax of PS3.6")
-    return syntax.uid
-
-
-TransferSyntaxUID = Annotated[str, AfterValidator(checked_transfer_syntax)]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`. A name other than localhost counts as not."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-class Section(BaseModel):
-    """A table of the file: unknown keys are errors, values do not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NodeSection(Section):
@@ -231,181 +166,6 @@ class LimitsSection(Section):
     )
 
 
-class StorageSection(Section):
-    """How objects are accepted and kept."""
-
-    durability: Durability = Field(
-        default="group",
-        description="What a C-STORE success means. `group`: written and flushed to the disk, "
-        "together with what arrived meanwhile; survives power loss. `os`: written; survives a "
-        "crash of the program, not of the machine.",
-    )
-    pack_size: Size = Field(
-        default=512 * MIB,
-        ge=MIB,
-        le=64 * GIB,
-        description="A pack that has reached this size is closed and a new one begun.",
-    )
-    reserve: Size = Field(
-        default=64 * MIB,
-        ge=0,
-        le=1024 * GIB,
-        description="Disk space that is left free: with less, storage is refused with status A700 "
-        "until there is room again.",
-    )
-    accept_unknown_sop_classes: bool = Field(
-        default=True,
-        description="Accept storage of private and unknown SOP classes, beside the standard's.",
-    )
-    on_conflict: ConflictPolicy = Field(
-        default="quarantine",
-        description="An object with a stored SOP Instance UID but different bytes: `quarantine` "
-        "keeps it aside and accepts it, `reject` refuses it. The stored object never changes.",
-    )
-
-
-class FindSection(Section):
-    """How queries are answered."""
-
-    limit: int = Field(
-        default=0,
-        ge=0,
-        le=100_000_000,
-        description="Matches after which a query ends with status A700 (out of resources); "
-        "0 is no limit.",
-    )
-    header_limit: int = Field(
-        default=10_000,
-        ge=0,
-        le=100_000_000,
-        description="Stored headers that one query may read, for keys that the index does not "
-        "keep; behind them it ends with status A700; 0 is no limit.",
-    )
-
-
-class RetrieveSection(Section):
-    """How objects are sent out, by C-GET and C-MOVE."""
-
-    pending_interval: Seconds = Field(
-        default=1.0,
-        ge=0,
-        le=3600,
-        description="Seconds between two reports of progress (status FF00); 0 reports after "
-        "every object.",
-    )
-    response_timeout: Seconds = Field(
-        default=60.0,
-        ge=0.1,
-        le=3600,
-        description="The wait for the receiver's answer to each object.",
-    )
-    connect_timeout: Seconds = Field(
-        default=10.0,
-        ge=0.1,
-        le=3600,
-        description="The wait for the connection to the destination of a C-MOVE.",
-    )
-    association_timeout: Seconds = Field(
-        default=30.0,
-        ge=0.1,
-        le=3600,
-        description="The wait for that destination's answer to our association request.",
-    )
-
-
-class WorklistSection(Section):
-    """What modalities are offered when they ask for their worklist (PS3.4 Annex K)."""
-
-    hidden_statuses: Annotated[tuple[StepStatus, ...], BeforeValidator(split_list)] = Field(
-        default=("COMPLETED", "DISCONTINUED"),
-        description="Scheduled procedure steps in these statuses are not offered. Performed "
-        "procedure steps (MPPS) bring a scheduled one to STARTED, COMPLETED or DISCONTINUED.",
-    )
-    limit: int = Field(
-        default=0,
-        ge=0,
-        le=100_000_000,
-        description="Items after which a query of the worklist ends with status A700 (out of "
-        "resources); 0 is no limit.",
-    )
-
-
-class CommitmentSection(Section):
-    """How storage commitment is given (PS3.4 Annex J)."""
-
-    maximum_instances: int = Field(
-        default=100_000,
-        ge=1,
-        le=1_000_000,
-        description="The instances that one request may name; a larger one is refused (0213).",
-    )
-    open_instances: int = Field(
-        default=5_000_000,
-        ge=1,
-        le=1_000_000_000,
-        description="The instances of all transactions that wait for their report; beyond that, "
-        "requests are refused (0213).",
-    )
-    retry_for: Seconds = Field(
-        default=259_200.0,
-        ge=1,
-        le=31_536_000,
-        description="Seconds for which the delivery of a report is tried before it is given up.",
-    )
-    first_retry: Seconds = Field(
-        default=10.0,
-        ge=0.01,
-        le=86400,
-        description="The pause after the first failed delivery; each further one is twice as long.",
-    )
-    longest_retry: Seconds = Field(
-        default=3600.0, ge=0.01, le=86400, description="The longest pause between two deliveries."
-    )
-    response_timeout: Seconds = Field(
-        default=60.0,
-        ge=0.1,
-        le=3600,
-        description="The wait for the requester's answer to a report.",
-    )
-    keep_for: Seconds = Field(
-        default=2_592_000.0,
-        ge=0,
-        le=315_360_000,
-        description="Seconds for which ended transactions are listed by `isocenter commit list`.",
-    )
-
-
-class TranscodingSection(Section):
-    """How objects are decompressed for receivers that do not take them as they are stored."""
-
-    workers: int = Field(
-        default=2,
-        ge=1,
-        le=64,
-        description="Processes that convert, at most, beside each network process; they start "
-        "when one is needed.",
-    )
-    memory_limit: Size = Field(
-        default=4 * GIB,
-        ge=256 * MIB,
-        le=1024 * GIB,
-        description="Memory that each of them may use; an object that needs more is not sent.",
-    )
-    time_limit: Seconds = Field(
-        default=300.0,
-        ge=0.1,
-        le=86400,
-        description="Seconds that the conversion of one object may take.",
-    )
-    maximum_size: Size = Field(
-        default=4 * GIB,
-        ge=MIB,
-        le=64 * GIB,
-        description="The largest object that may come out. It lies in the data folder while it "
-        "is sent.",
-    )
-
-
 class WorkersSection(Section):
     """How the work is spread over processor cores."""
 
@@ -464,11 +224,18 @@ class Peer(Section):
     commitment_delivery: Annotated[
         tuple[CommitmentDelivery, ...], BeforeValidator(split_deliveries)
     ] = Field(
-        default=("same", "new", "next"),
+        default=EVERY_DELIVERY,
         min_length=1,
         description="On which association the peer wants its commitment reports: the `same` while "
         "it is open, a `new` one to the address above, the `next` one that the peer makes; "
         '"auto" tries all three.',
+    )
+    store_associations: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="Associations that a C-MOVE opens with this peer at one time; 0 is "
+        "`retrieve.associations`.",
     )
 
 

@@ -13,12 +13,11 @@ from pydantic import AfterValidator, BeforeValidator
 from pydantic.fields import FieldInfo
 
 from isocenter.server.addressing import RULE
-from isocenter.server.config import (
+from isocenter.server.config import Config, Peer
+from isocenter.server.config_values import (
     GIB,
     KIB,
     MIB,
-    Config,
-    Peer,
     Section,
     TransferSyntaxUID,
     checked_ae_title,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from isocenter.archive import receiving
@@ -97,30 +97,41 @@ class ArchiveInstances:
 
 
 class SelectedInstances:
-    """A selection, the reader of its packs, and what converts them."""
+    """A selection, readers of its packs, and what converts them."""
 
     def __init__(self, selection: Selection, root: Path, transcoder: Transcoder) -> None:
-        self._selection = selection
         self._root = root
-        self._reader = PackReader(root)
         self._transcoder = transcoder
-        self.close = self._reader.close
-
-    @property
-    def kinds(self) -> Sequence[tuple[str, str]]:
-        """The pairs of SOP class and transfer syntax that occur."""
-        return self._selection.kinds
+        self._selection = selection
+        self.kinds = selection.kinds
+        self.batches = selection.batches
 
     def __len__(self) -> int:
         return len(self._selection)
 
-    def __iter__(self) -> Iterator[StoredInstance]:
-        return iter(self._selection)
+    def reader(self) -> InstanceReader:
+        """A reader, for one thread at a time."""
+        return InstanceReader(self._root, self._transcoder)
+
+
+class InstanceReader:
+    """Reads the data sets of a selection, as they are stored or converted."""
+
+    def __init__(self, root: Path, transcoder: Transcoder) -> None:
+        self._root = root
+        self._transcoder = transcoder
+        self._packs = PackReader(root)
+        self.close = self._packs.close
 
     def read(self, instance: Instance, start: int, size: int) -> bytes:
         """Return a part of a data set. Raises OSError and PackDamaged."""
         assert isinstance(instance, StoredInstance)
-        return self._reader.read(instance, start, size)
+        return self._packs.read(instance, start, size)
+
+    def read_at_once(self, instance: Instance, start: int, size: int) -> memoryview | None:
+        """The same if nobody need wait for it; the call after the next overwrites it."""
+        assert isinstance(instance, StoredInstance)
+        return self._packs.read_at_once(instance, start, size)
 
     def convert(self, instance: Instance, transfer_syntax_uid: str) -> ConvertedDataSet:
         """Return a data set in another transfer syntax. Raises OSError and ConversionFailed."""

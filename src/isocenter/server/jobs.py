@@ -68,11 +68,12 @@ class JobRunner:
         self._running: dict[asyncio.Task[None], Job] = {}
         self._looking = asyncio.get_running_loop().create_task(self._look_for_work())
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: Job) -> asyncio.Task[None]:
         """Work on a job that this process has claimed already."""
         task = asyncio.get_running_loop().create_task(self._run(job))
         self._running[task] = job
         task.add_done_callback(self._ended)
+        return task
 
     def wake(self) -> None:
         """Look for work now."""
@@ -103,6 +104,8 @@ class JobRunner:
                     pause = await self._pause()
             except IsocenterError as error:
                 log.error("could not look for jobs", error=error)
+            except Exception:  # or no job would be done until the next start
+                log.exception("looking for jobs failed on an error of ours")
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -146,7 +149,7 @@ class JobRunner:
 
     async def _settle(self, job: Job, error: BaseException) -> None:
         """An attempt has failed."""
-        reason = str(error) if isinstance(error, IsocenterError) else type(error).__name__
+        reason = _in_words(error)
         if not isinstance(error, (IsocenterError, OSError)):
             log.error("a job failed on an error of ours", exc_info=error)
         if isinstance(error, Hopeless) or self._jobs.is_expired(job):
@@ -174,3 +177,10 @@ class JobRunner:
     async def _on_thread(self, call: Callable[..., T], *arguments: object) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: call(*arguments))
+
+
+def _in_words(error: BaseException) -> str:
+    """Why an attempt failed; of a foreign exception only what cannot hold patient data."""
+    if isinstance(error, IsocenterError):
+        return str(error)
+    return (isinstance(error, OSError) and error.strerror) or type(error).__name__

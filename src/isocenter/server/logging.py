@@ -25,7 +25,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from isocenter.errors import IsocenterError
-from isocenter.server.config import LogFormat, LogLevel
+from isocenter.server.config_values import LogFormat, LogLevel
 
 # The vocabulary of the log. A new field is added here, with the question in mind whether a value
 # from a data set could ever stand in it.

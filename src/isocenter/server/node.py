@@ -5,52 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 
 import structlog
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.layout import INCOMING, WORKFLOW_FILE
+from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
-from isocenter.dictionary.sop_classes import (
-    MODALITY_WORKLIST_FIND,
-    MPPS,
-    MPPS_RETRIEVE,
-    PATIENT_ROOT_FIND,
-    PATIENT_ROOT_GET,
-    PATIENT_ROOT_MOVE,
-    PATIENT_STUDY_ONLY_FIND,
-    STORAGE_COMMITMENT_PUSH,
-    STUDY_ROOT_FIND,
-    STUDY_ROOT_GET,
-    STUDY_ROOT_MOVE,
-    VERIFICATION,
-)
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
-from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.failures import FailureRecorder
-from isocenter.server.peers import PeerAddresses, Peers
-from isocenter.server.transcoder import Transcoder
-from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
-from isocenter.services.acceptance import Acceptance
-from isocenter.services.destination import Destinations
+from isocenter.server.node_services import NodeServices
+from isocenter.server.peers import Peers
 from isocenter.services.extended_negotiation import answer_extended
-from isocenter.services.get_scp import GetProvider
 from isocenter.services.loop_post import LoopPost
-from isocenter.services.move_scp import MoveProvider
-from isocenter.services.performed_procedure_step_scp import ProcedureStepProvider
-from isocenter.services.provider import ProvidedAssociation, Service
-from isocenter.services.query_retrieve_scp import FindProvider
-from isocenter.services.retrieve_terms import RetrieveTerms
+from isocenter.services.provider import ProvidedAssociation
 from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
-from isocenter.services.storage_scp import StorageProvider
 from isocenter.services.user_identity import acknowledge, identity_kind, user_name
-from isocenter.services.verification_scp import VerificationProvider
-from isocenter.services.worklist_scp import WorklistProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
 from isocenter.upperlayer.causes import diagnose_refused_contexts, diagnose_rejection
 from isocenter.upperlayer.contexts import ContextAnswer
@@ -67,9 +38,6 @@ from isocenter.upperlayer.reasons import (
 )
 from isocenter.upperlayer.user_information import UserIdentity, UserInformation
 
-QUERY_THREADS = 4
-RETRIEVE_THREADS = 16
-"""More than disks can use at once: some of them wait for a conversion."""
 QUIET_SECONDS = 1.0
 """At a stop, an association without traffic for this long is aborted at once."""
 
@@ -88,9 +56,6 @@ class Node:
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
-        self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
-        self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
-        self._step_threads = ThreadPoolExecutor(1, thread_name_prefix="procedure-steps")
         self._associations: set[ProvidedAssociation] = set()
         self._per_host: Counter[str] = Counter()
         limits = config.limits
@@ -102,34 +67,17 @@ class Node:
             pdu=limits.pdu_timeout,
             idle=limits.idle_timeout,
         )
-        find = FindProvider(
-            ArchiveQueries(archive, config.find.header_limit or None),
-            self._query_threads,
-            ae_title=config.node.ae_title,
-            limit=config.find.limit or None,
+        self._services = NodeServices(
+            config,
+            archive,
+            workflow,
+            self.peers,
+            self.failures,
+            receive_buffer=self._receive_buffer,
+            limits=self._limits,
+            timeouts=self._timeouts,
         )
-        self._transcoder = Transcoder(archive.folder / INCOMING, config.transcoding)
-        terms = self._retrieve_terms(archive)
-        self._destinations = self._make_destinations()
-        self._commitment = CommitmentDesk(config, archive, workflow, self.peers, self._destinations)
-        get, move = GetProvider(terms), MoveProvider(terms, self._destinations)
-        services: dict[str, Service] = {
-            VERIFICATION: VerificationProvider(),
-            PATIENT_ROOT_FIND: find,
-            STUDY_ROOT_FIND: find,
-            PATIENT_STUDY_ONLY_FIND: find,
-            PATIENT_ROOT_GET: get,
-            STUDY_ROOT_GET: get,
-            PATIENT_ROOT_MOVE: move,
-            STUDY_ROOT_MOVE: move,
-            **self._workflow_services(workflow),
-            STORAGE_COMMITMENT_PUSH: self._commitment.provider,
-        }
-        self._acceptance = Acceptance(
-            services,
-            StorageProvider(ArchiveSink(archive)),
-            unknown_sop_classes=config.storage.accept_unknown_sop_classes,
-        )
+        self._acceptance = self._services.acceptance
         self.service_for = self._acceptance.service_for
 
     @property
@@ -153,23 +101,15 @@ class Node:
 
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
         """Accept or reject an association (PS3.8 7.1)."""
-        connection = association.connection
-        reject = refuse(requested.request) or self._objection(association)
+        request = requested.request
+        reject = refuse(request) or self._objection(association)
         if reject is not None:
-            association.log.warning(
-                "rejected an association",
-                calling_ae=requested.request.calling_ae_title,
-                called_ae=requested.request.called_ae_title,
-                why=describe_rejection(reject.result, reject.source, reject.reason),
-            )
-            why = diagnose_rejection(reject, self.config.node.ae_title)
-            association.failed("association rejected", why)
-            connection.reject(reject)
+            self._reject(association, request, reject)
             return False
         association.allowed = self._allowed(association)
         response = negotiate(
-            requested.request,
-            self._acceptance.decisions(requested.request, association.allowed),
+            request,
+            self._acceptance.decisions(request, association.allowed),
             decide_roles=self._acceptance.decide_role,
             answer_extended=answer_extended,
             user_information=UserInformation(
@@ -180,25 +120,43 @@ class Node:
             asynchronous_operations_window=(self.config.limits.operations,) * 2,
             answer_identity=acknowledge,
         )
-        connection.accept(response)
+        association.connection.accept(response)
+        self._tell_accepted(association, request, response)
+        self._services.commitment.associated(association)
+        return True
+
+    def _reject(
+        self, association: ProvidedAssociation, request: AssociateRQ, reject: AssociateRJ
+    ) -> None:
+        association.log.warning(
+            "rejected an association",
+            calling_ae=request.calling_ae_title,
+            called_ae=request.called_ae_title,
+            why=describe_rejection(reject.result, reject.source, reject.reason),
+        )
+        why = diagnose_rejection(reject, self.config.node.ae_title)
+        association.failed("association rejected", why)
+        association.connection.reject(reject)
+
+    def _tell_accepted(
+        self, association: ProvidedAssociation, request: AssociateRQ, response: AssociateAC
+    ) -> None:
         association.log.info(
             "accepted an association",
-            calling_ae=requested.request.calling_ae_title,
-            called_ae=requested.request.called_ae_title,
-            accepted=len(connection.core.accepted_contexts),
-            contexts=len(requested.request.presentation_contexts),
+            calling_ae=request.calling_ae_title,
+            called_ae=request.called_ae_title,
+            accepted=len(association.connection.core.accepted_contexts),
+            contexts=len(request.presentation_contexts),
             **_identity_fields(association.user_identity),
         )
-        self._commitment.associated(association)
-        if denied := _denied_services(requested.request, response):
+        if denied := _denied_services(request, response):
             association.log.warning(
                 "refused services that this peer may not use",
-                calling_ae=requested.request.calling_ae_title,
+                calling_ae=request.calling_ae_title,
                 service=", ".join(denied),
             )
-        if cause := diagnose_refused_contexts(requested.request, response):
+        if cause := diagnose_refused_contexts(request, response):
             association.failed("no presentation context accepted", cause)
-        return True
 
     def ended(self, association: ProvidedAssociation) -> None:
         """A connection is gone."""
@@ -220,49 +178,8 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
-        await self._commitment.stop()
-        self._destinations.close()
-        self._transcoder.close()
-        await asyncio.sleep(0)  # let the connections hear of it
-        self._query_threads.shutdown(cancel_futures=True)
-        self._retrieve_threads.shutdown(cancel_futures=True)
-        self._step_threads.shutdown()
+        await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
-
-    def _workflow_services(self, workflow: Workflow) -> dict[str, Service]:
-        """What a modality asks before an examination, and tells during it."""
-        settings = self.config.worklist
-        worklist = WorklistProvider(
-            WorklistQueries(workflow, frozenset(settings.hidden_statuses)),
-            self._query_threads,
-            limit=settings.limit or None,
-        )
-        steps = ProcedureStepProvider(KeptSteps(workflow), self._step_threads)
-        return {MODALITY_WORKLIST_FIND: worklist, MPPS: steps, MPPS_RETRIEVE: steps}
-
-    def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
-        retrieve = self.config.retrieve
-        return RetrieveTerms(
-            ArchiveInstances(archive, self._transcoder),
-            self._retrieve_threads,
-            retrieve.pending_interval,
-            retrieve.response_timeout,
-        )
-
-    def _make_destinations(self) -> Destinations:
-        """Where C-MOVE may send: the configured peers; of two with one AE title the first."""
-        config = self.config
-        return Destinations(
-            PeerAddresses(self.peers),
-            config.node.ae_title,
-            self._receive_buffer,
-            self._limits,
-            replace(self._timeouts, association=config.retrieve.association_timeout),
-            config.retrieve.connect_timeout,
-            config.limits.write_timeout,
-            set(),
-            self.failures,
-        )
 
     def _allowed(self, association: ProvidedAssociation) -> Collection[ServiceName]:
         """The services that the caller may use: those of its peer, all where it is none."""

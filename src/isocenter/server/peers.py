@@ -87,7 +87,14 @@ class PeerAddresses(Mapping[str, Address]):
 
     def __getitem__(self, ae_title: str) -> Address:
         peer = self._peers.by_ae_title[ae_title]
-        return Address(peer.ae_title, peer.host, peer.port, peer.tls, peer.transfer_syntaxes)
+        return Address(
+            peer.ae_title,
+            peer.host,
+            peer.port,
+            peer.tls,
+            peer.transfer_syntaxes,
+            peer.store_associations,
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._peers.by_ae_title)

@@ -21,7 +21,7 @@ from typing import IO
 import structlog
 
 from isocenter.errors import IsocenterError
-from isocenter.server.config import TranscodingSection
+from isocenter.server.config_services import TranscodingSection
 from isocenter.server.transcoding_worker import READY, REQUEST, RESPONSE
 
 WORKER = (sys.executable, "-m", "isocenter.server.transcoding_worker")
@@ -141,15 +141,19 @@ class _Worker:
     def __init__(self, command: Sequence[str], memory_limit: int) -> None:
         self._ready = False
         self._socket, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(memory_limit)],
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,  # decoders' complaints may quote what they read
-                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
-            )
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    [*command, str(theirs.fileno()), str(memory_limit)],
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,  # decoders' complaints may quote what they read
+                    env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+                )
+        except OSError:
+            self._socket.close()
+            raise
 
     def ask(
         self, request: bytes, source: int, target: int, seconds: float

@@ -17,6 +17,7 @@ from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from struct import Struct
 
 from isocenter.encoding.errors import TruncatedDataSet
+from isocenter.encoding.forms import Buffer
 from isocenter.encoding.transcoding import Conversion
 from isocenter.errors import IsocenterError
 
@@ -30,7 +31,8 @@ READY = b"+"
 """Comes before the first response."""
 
 NICENESS = 10
-_LEAST_WRITE = 1 << 20
+_GATHERED_BELOW = 1 << 20
+"""Bytes; larger parts are written as they are."""
 
 Convert = Callable[[memoryview, str, str, int], Conversion]
 
@@ -80,10 +82,13 @@ def _run(convert: Convert, message: bytes, source: int, target: int) -> int:
     conversion = convert(data_set, _text(source_uid), _text(target_uid), maximum)
     pending = bytearray()
     for part in conversion:
-        pending += part
-        if len(pending) >= _LEAST_WRITE:
+        if len(part) < _GATHERED_BELOW:
+            pending += part
+        if len(pending) >= _GATHERED_BELOW or len(part) >= _GATHERED_BELOW:
             _write(target, pending)
             pending = bytearray()
+        if len(part) >= _GATHERED_BELOW:
+            _write(target, part)
     _write(target, pending)
     return conversion.length
 
@@ -92,7 +97,7 @@ def _text(uid: bytes) -> str:
     return uid.rstrip(b"\0").decode("ascii")
 
 
-def _write(target: int, data: bytearray) -> None:
+def _write(target: int, data: Buffer) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(target, view) :]

@@ -13,6 +13,7 @@ from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_search import WorklistMatches
 from isocenter.dimse import status
 from isocenter.encoding.elements import Elements
+from isocenter.services.extended_negotiation import Matching
 from isocenter.services.performed_procedure_step_scp import (
     MAY_NO_LONGER_BE_UPDATED,
     StepNotTaken,
@@ -38,10 +39,12 @@ class WorklistQueries:
         self._worklist = Worklist(workflow)
         self._hidden = hidden
 
-    def find(self, identifier: Elements) -> WorklistMatches:
+    def find(self, identifier: Elements, matching: Matching) -> WorklistMatches:
         """Start a query. Raises InvalidIdentifier."""
         try:
-            return WorklistMatches(self._worklist, identifier, self._hidden)
+            return WorklistMatches(
+                self._worklist, identifier, self._hidden, fuzzy_names=matching.fuzzy_names
+            )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
 

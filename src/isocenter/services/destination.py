@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import structlog
+
 from isocenter.dimse.assembler import CommandReceived, MessageAssembler
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
@@ -18,6 +20,7 @@ from isocenter.services.failures import Failure, FailureLog, NoFailureLog, faile
 from isocenter.services.outgoing import Outgoing
 from isocenter.services.preference import preferred_first
 from isocenter.services.store_contexts import proposed_kinds
+from isocenter.services.store_lane import MOST_OUTSTANDING
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
 from isocenter.upperlayer.causes import diagnose_refused_contexts
@@ -43,15 +46,22 @@ from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRQ
 from isocenter.upperlayer.user_information import RoleSelection, UserInformation
 
+log = structlog.get_logger(__name__)
+
 
 class Address(NamedTuple):
-    """Where a destination listens, its AE title, and the transfer syntaxes it likes best."""
+    """Where a destination listens, its AE title, and how it wants to be sent to.
+
+    The transfer syntaxes are those it likes best. With 0 `associations` the node's own number
+    counts.
+    """
 
     ae_title: str
     host: str
     port: int
     tls: bool = False
     transfer_syntaxes: tuple[str, ...] = ()
+    associations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ class Destinations:
     """The nodes that objects may be moved to, by AE title, and how associations with them are made.
 
     `connect_timeout` is in seconds. Those that are open are in `opened`; what fails is told to
-    `failures`.
+    `failures`. The node itself, as `ae_title`, is at `own_address` unless `addresses` say
+    otherwise.
     """
 
     addresses: Mapping[str, Address]
@@ -71,6 +82,7 @@ class Destinations:
     write_timeout: float
     opened: set[DestinationAssociation]
     failures: FailureLog = field(default_factory=NoFailureLog)
+    own_address: Address | None = None
 
     async def open(
         self,
@@ -130,6 +142,13 @@ class Destinations:
         titles = request.calling_ae_title, request.called_ae_title
         self.failures.record(Failure("user", peer, what, diagnosis, *titles, request, response))
 
+    def address(self, ae_title: str) -> Address | None:
+        """Where a destination is; None where it is unknown."""
+        found = self.addresses.get(ae_title)
+        if found is None and self.own_address and ae_title == self.ae_title:
+            return self.own_address
+        return found
+
     def close(self) -> None:
         """Break off every association: the node stops."""
         for association in list(self.opened):
@@ -154,6 +173,7 @@ class Destinations:
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
                 role_selections=tuple(roles),
+                asynchronous_operations_window=(MOST_OUTSTANDING, 1),
             ),
         )
 
@@ -189,6 +209,13 @@ class DestinationAssociation:
         """What the destination accepted."""
         return tuple(self.connection.core.accepted_contexts.values())
 
+    @property
+    def window(self) -> int:
+        """How many C-STOREs may be without a response; 1 unless negotiated (PS3.7 D.3.3.3)."""
+        response = self.connection.core.response
+        window = response.user_information.asynchronous_operations_window if response else None
+        return 1 if window is None else window[0] or MOST_OUTSTANDING
+
     def release(self) -> None:
         """Release the association; nobody waits for the answer, which has a deadline."""
         self._released = True
@@ -199,6 +226,16 @@ class DestinationAssociation:
         """Break the association off (A-ABORT)."""
         self.connection.abort()
 
+    def give_up(self, why: str) -> None:
+        """Break the association off, if it still is one, for it carries nothing more."""
+        log.warning(
+            "lost an association with a destination",
+            peer=self.connection.peer,
+            called_ae=self._request.called_ae_title,
+            why=why,
+        )
+        self.abort()
+
     def handle(self, event: Event) -> None:
         """Act on what the upper layer reports."""
         peer = self.connection.peer
@@ -207,6 +244,7 @@ class DestinationAssociation:
         elif isinstance(event, AssociationAccepted):
             if cause := diagnose_refused_contexts(self._request, event.response):
                 self._failed("no presentation context accepted", cause)
+            self.outgoing.allow(self.window)
             self._settle()
         elif isinstance(event, AssociationRejected):
             self._fail(rejection_error(peer, self._request, event.reject))

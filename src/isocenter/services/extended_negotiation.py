@@ -1,4 +1,4 @@
-"""SOP Class Extended Negotiation of the Query/Retrieve classes (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1).
+"""SOP Class Extended Negotiation of queries and retrieval (PS3.4 C.5.1.1, C.5.2.1, C.5.3.1, K.5.1).
 
 Each byte of the application information proposes one behaviour; it is answered with 1 or 0. What
 follows from the answer is read off the request again, so that nothing has to be remembered.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from isocenter.dictionary.sop_classes import (
+    MODALITY_WORKLIST_FIND,
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
@@ -36,6 +37,9 @@ class Matching(NamedTuple):
 _FIND = Matching(True, True, True, True, False, True, True)
 """What is granted to C-FIND: all but views of enhanced images as classic ones (PS3.4 C.3.5)."""
 
+_WORKLIST = (True, True, True)
+"""PS3.4 K.5.1: the third byte asks for fuzzy names, those before it are reserved."""
+
 _RETRIEVE = (True,)
 """What is granted to C-MOVE and C-GET: relational retrievals, for upper keys are never needed."""
 
@@ -43,6 +47,7 @@ _GRANTED: dict[str, tuple[bool, ...]] = {
     PATIENT_ROOT_FIND: _FIND,
     STUDY_ROOT_FIND: _FIND,
     PATIENT_STUDY_ONLY_FIND: _FIND,
+    MODALITY_WORKLIST_FIND: _WORKLIST,
     PATIENT_ROOT_MOVE: _RETRIEVE,
     STUDY_ROOT_MOVE: _RETRIEVE,
     PATIENT_ROOT_GET: _RETRIEVE,

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from isocenter.dictionary.sop_classes import PATIENT_ROOT_GET, STUDY_ROOT_GET
+from isocenter.dictionary.sop_classes import (
+    PATIENT_ROOT_GET,
+    PATIENT_STUDY_ONLY_GET,
+    STUDY_ROOT_GET,
+)
 from isocenter.dimse import status
 from isocenter.dimse.messages import CGetRQ, CGetRSP
 from isocenter.dimse.status import Service
 from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
-from isocenter.services.retrieve_terms import RetrieveTerms
-from isocenter.services.store_contexts import StoreContexts
+from isocenter.services.retrieve_terms import BrokenOff, RetrieveTerms
+from isocenter.services.store_contexts import Kind, StoreContexts
+from isocenter.services.store_lane import MOST_OUTSTANDING, Errand, Lane
+from isocenter.services.work_list import Share, WorkList
+from isocenter.upperlayer.errors import UpperLayerError
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request
-    from isocenter.services.outgoing import Outgoing
     from isocenter.services.provider import ProvidedAssociation
     from isocenter.services.query_retrieve_scp import Model
     from isocenter.services.sub_operations import Selected
     from isocenter.upperlayer.contexts import AcceptedContext
 
-MODELS: dict[str, Model] = {PATIENT_ROOT_GET: "PATIENT", STUDY_ROOT_GET: "STUDY"}
+MODELS: dict[str, Model] = {
+    PATIENT_ROOT_GET: "PATIENT",
+    STUDY_ROOT_GET: "STUDY",
+    PATIENT_STUDY_ONLY_GET: "PATIENT_STUDY",
+}
 
 
 class GetProvider:
@@ -50,17 +61,36 @@ class GetOperation(RetrieveOperation):
     response_class = CGetRSP
     service = Service.GET
 
-    async def open(self, _selected: Selected) -> tuple[Outgoing, StoreContexts]:
-        """The way is there: contexts for which the requestor took the SCP role."""
+    async def send(
+        self, selected: Selected, work: WorkList, errand: Errand, _kinds: Collection[Kind]
+    ) -> None:
+        """The way is there; an object that ends half-way, or gets no answer, is its end."""
+        contexts = StoreContexts(self._contexts())
+        lane = Lane(errand, work, self.association.outgoing, contexts, self._window())
+        try:
+            while not self.cancelled and await work.available():
+                await lane.run(Share(work, selected.reader()))
+        except (UpperLayerError, BrokenOff) as error:
+            work.lose(str(error))
+            self._break_off(str(error))
+        except BaseException:
+            self._break_off("the retrieve failed")
+            raise
+
+    def _contexts(self) -> list[AcceptedContext]:
+        """Those for which the requestor took the SCP role."""
         core = self.association.connection.core
         granted = core.response.user_information.role_selections if core.response else ()
         receiving = {role.sop_class_uid for role in granted if role.scp_role}
-        contexts = [c for c in core.accepted_contexts.values() if c.abstract_syntax in receiving]
-        return self.association.outgoing, StoreContexts(contexts)
+        return [c for c in core.accepted_contexts.values() if c.abstract_syntax in receiving]
 
-    def close(self, *, broken: bool) -> None:
-        """An object that ended half-way, or has no answer, leaves the association in doubt."""
-        if broken and not self.association.over:
-            why = self.lost or "the retrieve failed"
+    def _window(self) -> int:
+        """How many C-STOREs the requestor performs at one time."""
+        response = self.association.connection.core.response
+        window = response.user_information.asynchronous_operations_window if response else None
+        return 1 if window is None else window[1] or MOST_OUTSTANDING
+
+    def _break_off(self, why: str) -> None:
+        if not self.association.over:
             self.association.log.warning("aborted the association", why=why)
             self.association.abort()

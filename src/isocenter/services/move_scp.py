@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from isocenter.dictionary.sop_classes import PATIENT_ROOT_MOVE, STUDY_ROOT_MOVE
+from isocenter.dictionary.sop_classes import (
+    PATIENT_ROOT_MOVE,
+    PATIENT_STUDY_ONLY_MOVE,
+    STUDY_ROOT_MOVE,
+)
 from isocenter.dimse import status
 from isocenter.dimse.messages import CMoveRQ, CMoveRSP, CStoreRQ
 from isocenter.dimse.status import Service
+from isocenter.services.delivery import Delivery
 from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms
-from isocenter.services.store_contexts import StoreContexts
+from isocenter.services.store_contexts import Kind, in_shares
+from isocenter.services.work_list import WorkList
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request
-    from isocenter.services.destination import Address, DestinationAssociation, Destinations
-    from isocenter.services.outgoing import Outgoing
+    from isocenter.services.destination import Address, Destinations
     from isocenter.services.provider import ProvidedAssociation
     from isocenter.services.query_retrieve_scp import Model
     from isocenter.services.store_contexts import Instance
-    from isocenter.services.sub_operations import Selected
+    from isocenter.services.store_lane import Errand
+    from isocenter.services.sub_operations import Selected, SubOperations
     from isocenter.upperlayer.contexts import AcceptedContext
 
-MODELS: dict[str, Model] = {PATIENT_ROOT_MOVE: "PATIENT", STUDY_ROOT_MOVE: "STUDY"}
+MODELS: dict[str, Model] = {
+    PATIENT_ROOT_MOVE: "PATIENT",
+    STUDY_ROOT_MOVE: "STUDY",
+    PATIENT_STUDY_ONLY_MOVE: "PATIENT_STUDY",
+}
 
 UNKNOWN_DESTINATION = "Unknown here: add it to [peers] in this node's configuration"
 
@@ -65,17 +76,44 @@ class MoveOperation(RetrieveOperation):
         super().__init__(terms, MODELS[context.abstract_syntax], association, context, request)
         self._destinations = destinations
         self._move_destination = request.move_destination
-        self._store_association: DestinationAssociation | None = None
+        self._delivery: Delivery | None = None
 
     def check(self) -> None:
         """Raises Refused where the destination is not configured (A801)."""
         self._address()
 
-    async def open(self, selected: Selected) -> tuple[Outgoing, StoreContexts]:
-        """Associate with the destination. Raises UpperLayerError."""
-        opened = await self._destinations.open(self._address(), selected.kinds)
-        self._store_association = opened
-        return opened.outgoing, StoreContexts(opened.contexts)
+    def shares(self, kinds: Sequence[Kind]) -> Sequence[Sequence[Kind]]:
+        """As many as an association has contexts for."""
+        return in_shares(kinds)
+
+    def work_list(self, batches: Iterator[Sequence[Instance]], counts: SubOperations) -> WorkList:
+        """A destination that is busy, or was lost, is asked again."""
+        terms = self.terms
+        return WorkList(batches, counts, attempts=terms.attempts, pause=terms.retry_delay)
+
+    async def send(
+        self, selected: Selected, work: WorkList, errand: Errand, kinds: Collection[Kind]
+    ) -> None:
+        """Send over associations with the destination."""
+        address, terms = self._address(), self.terms
+        self._delivery = Delivery(
+            self._destinations,
+            address,
+            errand,
+            work,
+            selected,
+            kinds,
+            associations=address.associations or terms.associations,
+            attempts=terms.attempts,
+            retry_delay=terms.retry_delay,
+        )
+        await self._delivery.run()
+
+    def cancel(self) -> None:
+        """Send nothing beyond what is under way, and wait for that only so long."""
+        super().cancel()
+        if self._delivery is not None:
+            self._delivery.cancel()
 
     def store_request(self, instance: Instance, message_id: int) -> CStoreRQ:
         """The C-STORE that carries an instance, with the originator of the move (PS3.7 9.1.1.1)."""
@@ -84,18 +122,8 @@ class MoveOperation(RetrieveOperation):
         request.move_originator_message_id = self.request.message_id
         return request
 
-    def close(self, *, broken: bool) -> None:
-        """Release the association with the destination, or break it off."""
-        association, self._store_association = self._store_association, None
-        if association is None:
-            return
-        if broken:
-            association.abort()
-        else:
-            association.release()
-
     def _address(self) -> Address:
-        address = self._destinations.addresses.get(self._move_destination)
+        address = self._destinations.address(self._move_destination)
         if address is None:
             raise Refused(status.MOVE_DESTINATION_UNKNOWN, UNKNOWN_DESTINATION)
         return address

@@ -15,7 +15,7 @@ from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.errors import ResponseTimeout, UpperLayerError
 
-TakePiece = Callable[[], Awaitable[tuple[bytes, bool]]]
+TakePiece = Callable[[], Awaitable[tuple[bytes | memoryview, bool]]]
 """The next piece of a data set, and whether it is the last."""
 
 
@@ -39,7 +39,7 @@ class Outgoing:
         return self._held is not None
 
     def allow(self, operations: int) -> None:
-        """Let that many C-STOREs be outstanding (PS3.7 D.3.3.3); without this it is one."""
+        """Let that many operations be outstanding (PS3.7 D.3.3.3); without this it is one."""
         self._window = asyncio.Semaphore(operations)
 
     def queue(self, context_id: int, command: bytes, data_set: bytes | None = None) -> None:
@@ -88,21 +88,33 @@ class Outgoing:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
-    async def store(
-        self, context_id: int, request: CStoreRQ, take: TakePiece, *, timeout: float
-    ) -> CStoreRSP:
-        """C-STORE with a data set in pieces; `timeout` in seconds is for the response.
+    async def send_store(
+        self, context_id: int, request: CStoreRQ, take: TakePiece
+    ) -> asyncio.Future[Response | None]:
+        """Send a C-STORE with a data set in pieces; what it returns is for `stored`.
 
-        Raises UpperLayerError when the association ends before the response, or none comes in
-        time; what `take` raises leaves the message incomplete: abort the association then.
+        It waits until the peer takes another operation (PS3.7 D.3.3.3). Raises UpperLayerError
+        when the association ends meanwhile; what `take` raises leaves the message incomplete:
+        abort the association then.
         """
-        async with self._window:
-            return await self._store(context_id, request, take, timeout)
-
-    async def _store(
-        self, context_id: int, request: CStoreRQ, take: TakePiece, timeout: float
-    ) -> CStoreRSP:
+        window = self._window
+        await window.acquire()
         answer: asyncio.Future[Response | None] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(lambda _: window.release())
+        try:
+            await self._send_store(context_id, request, take, answer)
+        except BaseException:
+            answer.cancel()
+            raise
+        return answer
+
+    async def _send_store(
+        self,
+        context_id: int,
+        request: CStoreRQ,
+        take: TakePiece,
+        answer: asyncio.Future[Response | None],
+    ) -> None:
         async with self._turn:
             self._answers[request.message_id] = answer
             self._held = []
@@ -110,6 +122,12 @@ class Outgoing:
                 await self._send_pieces(context_id, request, take)
             finally:
                 self._let_go()
+
+    async def stored(self, answer: asyncio.Future[Response | None], *, timeout: float) -> CStoreRSP:
+        """The response to a C-STORE, awaited for `timeout` seconds.
+
+        Raises UpperLayerError when the association ends before it, or none comes in time.
+        """
         try:
             async with asyncio.timeout(timeout):
                 response = await answer
@@ -118,8 +136,6 @@ class Outgoing:
                 f"{self._connection.peer} did not answer a C-STORE within {timeout:g} s; it may be "
                 "overloaded: look into its log."
             ) from None
-        finally:
-            self._answers.pop(request.message_id, None)
         if isinstance(response, CStoreRSP):
             return response
         raise self._ended or UpperLayerError(
@@ -131,8 +147,8 @@ class Outgoing:
     ) -> Response:
         """Send a request as a whole message and wait for its response.
 
-        It waits until the peer takes another one (PS3.7 D.3.3.3). `timeout` is in seconds.
-        Raises UpperLayerError when the association ends before the response, or none comes.
+        It waits until the peer takes another operation. `timeout` is in seconds. Raises
+        UpperLayerError when the association ends before the response, or none comes.
         """
         async with self._window:
             self._check_alive()

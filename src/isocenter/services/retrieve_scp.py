@@ -7,7 +7,7 @@ other, conclude. Everything that waits for a disk or the index runs on threads.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -18,7 +18,6 @@ from isocenter.dimse.status import Service
 from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.errors import IsocenterError
-from isocenter.services.outgoing import Outgoing
 from isocenter.services.provider import ProvidedAssociation
 from isocenter.services.query_retrieve_scp import (
     IDENTIFIER_LIMIT,
@@ -27,23 +26,12 @@ from isocenter.services.query_retrieve_scp import (
     Model,
     identifier_texts,
 )
-from isocenter.services.retrieve_terms import (
-    BrokenOff,
-    Refused,
-    RetrieveTerms,
-    encode_failed_list,
-)
-from isocenter.services.store_contexts import Instance, StoreContexts
-from isocenter.services.sub_operations import (
-    Ahead,
-    Piece,
-    Selected,
-    SubOperations,
-    Unsent,
-    read_pieces,
-)
+from isocenter.services.retrieve_terms import Refused, RetrieveTerms, encode_failed_list
+from isocenter.services.store_contexts import Instance, Kind
+from isocenter.services.store_lane import Errand
+from isocenter.services.sub_operations import Selected, SubOperations
+from isocenter.services.work_list import WorkList
 from isocenter.upperlayer.contexts import AcceptedContext
-from isocenter.upperlayer.errors import UpperLayerError
 
 RetrieveRQ = CGetRQ | CMoveRQ
 
@@ -69,19 +57,27 @@ class RetrieveOperation:
         self._context = context
         self._syntax = transfer_syntax(context.transfer_syntax)
         self._identifier = bytearray()
-        self._cancelled = False
+        self.cancelled = False
         self._task: asyncio.Task[None] | None = None
         self._beat: asyncio.TimerHandle | None = None
-        self._ahead: Ahead | None = None
-        self.lost = ""  # why nothing more can be sent
 
     # What the subclass provides
 
     def check(self) -> None:
         """Before anything is looked up: raises Refused for what cannot be served at all."""
 
-    async def open(self, selected: Selected) -> tuple[Outgoing, StoreContexts]:
-        """The way to the receiver. Raises Refused, UpperLayerError."""
+    def shares(self, kinds: Sequence[Kind]) -> Sequence[Collection[Kind]]:
+        """The kinds of instances in groups that are sent one after the other."""
+        return [kinds]
+
+    def work_list(self, batches: Iterator[Sequence[Instance]], counts: SubOperations) -> WorkList:
+        """How often what could not be delivered is tried."""
+        return WorkList(batches, counts)
+
+    async def send(
+        self, selected: Selected, work: WorkList, errand: Errand, kinds: Collection[Kind]
+    ) -> None:
+        """Send what is on the work list, or say there why it cannot be."""
         raise NotImplementedError
 
     def store_request(self, instance: Instance, message_id: int) -> CStoreRQ:
@@ -92,10 +88,6 @@ class RetrieveOperation:
             affected_sop_instance_uid=instance.sop_instance_uid,
             priority=self.request.priority,
         )
-
-    def close(self, *, broken: bool) -> None:
-        """The way to the receiver is no longer needed, or (`broken`) no longer usable."""
-        raise NotImplementedError
 
     # What the association calls
 
@@ -110,7 +102,7 @@ class RetrieveOperation:
 
     def cancel(self) -> None:
         """Send nothing beyond the instance that is under way."""
-        self._cancelled = True
+        self.cancelled = True
 
     def abort(self) -> None:
         """Nobody waits for the end."""
@@ -143,19 +135,12 @@ class RetrieveOperation:
         self.check()
         selected = await self._select()
         counts = SubOperations(len(selected))
-        broken = True
         self._tell_regularly(counts)
         try:
             await self._send_all(selected, counts)
-            broken = False
         finally:
             if self._beat is not None:
                 self._beat.cancel()
-            self.close(broken=broken or bool(self.lost))
-            if self._ahead is None:
-                selected.close()
-            else:
-                self._ahead.close(selected.close)
         self._conclude(self._final_status(counts), counts, counts.reason)
 
     async def _select(self) -> Selected:
@@ -179,58 +164,40 @@ class RetrieveOperation:
         return self.terms.source.select(self._model, level, keys)
 
     async def _send_all(self, selected: Selected, counts: SubOperations) -> None:
-        if not len(selected):
-            return
-        try:
-            outgoing, contexts = await self.open(selected)
-        except UpperLayerError as error:
-            self.lost = str(error)
-            outgoing, contexts = self.association.outgoing, StoreContexts(())
-
-        def objection(instance: Instance) -> str:
-            return self.lost or contexts.objection(instance)
-
-        pieces = read_pieces(selected, objection, contexts.conversion_for)
-        self._ahead = Ahead(pieces, self.terms.threads)
-        while not self._cancelled and (item := await self._ahead.take()) is not None:
-            if isinstance(item, Unsent):
-                counts.fail(item.uids, item.why)
-            elif self.lost:  # read already when the way was lost
-                if not item.start:
-                    counts.fail([item.instance.sop_instance_uid], self.lost)
-            else:
-                await self._store(outgoing, contexts, item, counts)
+        def progressed() -> None:
             if not self.terms.pending_interval:
                 self._tell_progress(counts)
-        if not self._cancelled:
+
+        terms = self.terms
+        errand = Errand(
+            self.store_request,
+            progressed,
+            lambda: self.cancelled,
+            terms.threads,
+            terms.response_timeout,
+        )
+        lost = ""
+        for kinds in self.shares(selected.kinds):
+            if self.cancelled:
+                return
+            work = self.work_list(_batches(selected, kinds), counts)
+            if lost:
+                work.lose(lost)
+            else:
+                await self.send(selected, work, errand, kinds)
+            lost = work.lost
+            await self._fail_rest(work, counts)
+        if not self.cancelled:
             counts.lose()
 
-    async def _store(
-        self, outgoing: Outgoing, contexts: StoreContexts, first: Piece, counts: SubOperations
-    ) -> None:
-        instance = first.instance
-        pieces = [first]
-        ahead = self._ahead
-        assert ahead is not None
-
-        async def take() -> tuple[bytes, bool]:
-            piece = pieces.pop() if pieces else await ahead.take()
-            if not isinstance(piece, Piece):
-                raise BrokenOff(piece.why if piece else "The archive ended an instance too early")
-            return piece.data, piece.is_last
-
-        request = self.store_request(instance, outgoing.next_message_id())
-        context_id = contexts.context_for(instance)
-        timeout = self.terms.response_timeout
-        try:
-            response = await outgoing.store(context_id, request, take, timeout=timeout)
-        except (UpperLayerError, BrokenOff) as error:
-            self.lost = str(error)
-            counts.fail([instance.sop_instance_uid], self.lost)
-            self.close(broken=True)
-        else:
-            comment = response.error_comment or ""
-            counts.judge(instance.sop_instance_uid, response.status, comment)
+    async def _fail_rest(self, work: WorkList, counts: SubOperations) -> None:
+        """Nothing more can be sent: count and name what is left."""
+        loop = asyncio.get_running_loop()
+        while work.lost and not self.cancelled:
+            uids = await loop.run_in_executor(self.terms.threads, work.draw_rest)
+            if not uids:
+                return
+            counts.fail(uids, work.lost)
 
     def _tell_regularly(self, counts: SubOperations) -> None:
         """Also while a large object is under way, lest whoever waits loses patience."""
@@ -248,7 +215,7 @@ class RetrieveOperation:
 
     def _final_status(self, counts: SubOperations) -> int:
         """PS3.4 C.4.2.3.1, C.4.3.3.1: failure where nothing at all could be sent."""
-        if self._cancelled and counts.remaining:
+        if self.cancelled and counts.remaining:
             return status.CANCEL
         if counts.failed and not counts.completed and not counts.warning:
             return status.OUT_OF_RESOURCES_FOR_SUBOPERATIONS
@@ -296,3 +263,14 @@ class RetrieveOperation:
             log.info("retrieve ended")
         else:
             log.warning("did not complete a retrieve", why=why)
+
+
+def _batches(selected: Selected, kinds: Collection[Kind]) -> Iterator[Sequence[Instance]]:
+    """The instances of these kinds."""
+    if len(kinds) == len(selected.kinds):
+        return selected.batches()
+    wanted = frozenset(kinds)
+    return (
+        [one for one in batch if (one.sop_class_uid, one.transfer_syntax_uid) in wanted]
+        for batch in selected.batches()
+    )

@@ -24,15 +24,20 @@ class InstanceSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RetrieveTerms:
-    """How a node retrieves: `pending_interval` and `response_timeout` are in seconds.
+    """How a node retrieves; times are in seconds.
 
-    With an interval of 0 a pending response follows each sub-operation.
+    With a `pending_interval` of 0 a pending response follows each sub-operation. A C-MOVE opens up
+    to `associations` with its destination, and tries an instance that could not be delivered
+    `attempts` times in all, `retry_delay` after the first failure, twice that after the second.
     """
 
     source: InstanceSource
     threads: Executor
     pending_interval: float
     response_timeout: float
+    associations: int = 2
+    attempts: int = 3
+    retry_delay: float = 1.0
 
 
 class Refused(Exception):

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from isocenter.dictionary.sop_classes import (
     MODALITY_WORKLIST_FIND,
     MPPS,
+    MPPS_RETRIEVE,
     PATIENT_ROOT_FIND,
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,
@@ -39,6 +40,7 @@ _BY_SOP_CLASS: dict[str, ServiceName] = {
     STORAGE_COMMITMENT_PUSH: "commitment",
     MODALITY_WORKLIST_FIND: "worklist",
     MPPS: "mpps",
+    MPPS_RETRIEVE: "mpps",
 }
 
 

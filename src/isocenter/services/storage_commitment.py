@@ -14,7 +14,13 @@ from typing import NamedTuple
 
 from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.dictionary.uids import is_valid_uid
-from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
+from isocenter.encoding.elements import (
+    Elements,
+    RawElement,
+    decode_elements,
+    encode_elements,
+    encode_item,
+)
 from isocenter.encoding.limits import ScanLimits
 from isocenter.errors import IsocenterError
 
@@ -106,7 +112,7 @@ def encode_request(
     """The Action Information that asks for commitment (PS3.4 Table J.3-1)."""
     elements: Elements = {
         _TRANSACTION_UID: _uid(transaction_uid),
-        _REFERENCED_SOP_SEQUENCE: RawElement("SQ", [_item(one) for one in references]),
+        _REFERENCED_SOP_SEQUENCE: _sequence(map(_item, references), syntax),
     }
     return encode_elements(elements, syntax)
 
@@ -118,15 +124,20 @@ def decode_request(
 
     Raises InvalidRequest, TooManyInstances beyond `maximum`, and EncodingError.
     """
-    elements = decode_elements(data, syntax, _limits(maximum))
-    transaction_uid = _transaction_of(elements)
-    items = _items(elements, _REFERENCED_SOP_SEQUENCE)
-    if not items:
-        raise InvalidRequest("The request names no instance.")
-    if len(items) > maximum:
-        raise TooManyInstances(f"The request names more than {maximum} instances.")
+    references: dict[Reference, None] = {}
     classes: dict[str, str] = {}  # a few classes, repeated in every item
-    return transaction_uid, list(dict.fromkeys(_reference(item, classes) for item in items))
+
+    def take(tag: int, item: Elements) -> None:
+        if tag == _REFERENCED_SOP_SEQUENCE:
+            references[_reference(item, classes)] = None
+            if len(references) > maximum:
+                raise TooManyInstances(f"The request names more than {maximum} instances.")
+
+    elements = decode_elements(data, syntax, _limits(maximum), on_item=take)
+    transaction_uid = _transaction_of(elements)
+    if not references:
+        raise InvalidRequest("The request names no instance.")
+    return transaction_uid, list(references)
 
 
 def encode_report(report: CommitmentReport, syntax: TransferSyntax, *, retrieve_ae: str) -> bytes:
@@ -136,15 +147,14 @@ def encode_report(report: CommitmentReport, syntax: TransferSyntax, *, retrieve_
         _TRANSACTION_UID: _uid(report.transaction_uid),
     }
     if report.committed:
-        committed = [_item(one) for one in report.committed]
-        elements[_REFERENCED_SOP_SEQUENCE] = RawElement("SQ", committed)
+        elements[_REFERENCED_SOP_SEQUENCE] = _sequence(map(_item, report.committed), syntax)
     if report.failed:
         short = struct.Struct("<H" if syntax.little_endian else ">H")
-        failed = [
+        failed = (
             _item(one) | {_FAILURE_REASON: RawElement("US", short.pack(reason))}
             for one, reason in report.failed.items()
-        ]
-        elements[_FAILED_SOP_SEQUENCE] = RawElement("SQ", failed)
+        )
+        elements[_FAILED_SOP_SEQUENCE] = _sequence(failed, syntax)
     return encode_elements(elements, syntax)
 
 
@@ -155,13 +165,18 @@ def decode_report(
 
     Raises InvalidRequest and EncodingError.
     """
-    elements = decode_elements(data, syntax, _limits(maximum))
     classes: dict[str, str] = {}
     failed: dict[Reference, int] = {}
-    for item in _items(elements, _FAILED_SOP_SEQUENCE):
-        failed[_reference(item, classes)] = _reason_of(item, syntax)
-    named = (_reference(item, classes) for item in _items(elements, _REFERENCED_SOP_SEQUENCE))
-    committed = tuple(one for one in dict.fromkeys(named) if one not in failed)
+    named: dict[Reference, None] = {}
+
+    def take(tag: int, item: Elements) -> None:
+        if tag == _FAILED_SOP_SEQUENCE:
+            failed[_reference(item, classes)] = _reason_of(item, syntax)
+        elif tag == _REFERENCED_SOP_SEQUENCE:
+            named[_reference(item, classes)] = None
+
+    elements = decode_elements(data, syntax, _limits(maximum), on_item=take)
+    committed = tuple(one for one in named if one not in failed)
     return CommitmentReport(_transaction_of(elements), committed, failed)
 
 
@@ -182,9 +197,9 @@ def _item(reference: Reference) -> Elements:
     }
 
 
-def _items(elements: Elements, tag: int) -> list[Elements]:
-    element = elements.get(tag)
-    return element.value if element is not None and isinstance(element.value, list) else []
+def _sequence(items: Iterable[Elements], syntax: TransferSyntax) -> RawElement:
+    """A sequence whose items are encoded one by one: there may be very many."""
+    return RawElement("SQ", b"".join([encode_item(item, syntax) for item in items]))
 
 
 def _transaction_of(elements: Elements) -> str:

@@ -27,7 +27,7 @@ from isocenter.services.provider import (
     refuse,
     refuse_foreign_class,
 )
-from isocenter.services.storage_commitment_scu import REPORT_BYTES, Reports, receive_report
+from isocenter.services.storage_commitment_reports import REPORT_BYTES, Reports, receive_report
 from isocenter.services.verification_scp import VerificationProvider
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts

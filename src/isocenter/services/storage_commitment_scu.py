@@ -6,7 +6,6 @@ or on one that it makes itself (`storage_commitment_listener`).
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,7 +16,6 @@ from isocenter.dictionary.sop_classes import STORAGE_COMMITMENT_PUSH
 from isocenter.dictionary.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
-    TransferSyntax,
     transfer_syntax,
 )
 from isocenter.dimse import status
@@ -28,23 +26,17 @@ from isocenter.dimse.messages import (
     NActionRQ,
     NActionRSP,
     NEventReportRQ,
-    NEventReportRSP,
 )
-from isocenter.dimse.status import Service, describe
-from isocenter.encoding.errors import EncodingError
+from isocenter.dimse.status import Service, Status, describe
 from isocenter.services.errors import ServiceError
 from isocenter.services.storage_commitment import (
-    ALL_COMMITTED,
-    BYTES_PER_INSTANCE,
-    FAILURES_EXIST,
     PUSH_MODEL_INSTANCE,
     REQUEST_COMMITMENT,
     CommitmentReport,
-    InvalidRequest,
     Reference,
-    decode_report,
     encode_request,
 )
+from isocenter.services.storage_commitment_reports import REPORT_BYTES, Reports, receive_report
 from isocenter.upperlayer.errors import (
     AssociationAbortedError,
     AssociationReleasedError,
@@ -64,11 +56,6 @@ COMMITMENT_CONTEXT = (
 INSTANCES_PER_TRANSACTION = 10_000
 """How many instances one request names; more make several. Archives have their limits."""
 
-REPORT_INSTANCES = 100_000
-"""Instances that a report may name, at most."""
-
-REPORT_BYTES = REPORT_INSTANCES * BYTES_PER_INSTANCE
-
 # What leaves a report to the listener, or to another day: the request has been taken.
 _ENDED = (AssociationReleasedError, AssociationAbortedError, ConnectionLostError)
 
@@ -76,7 +63,11 @@ _LOOK_UP_EVERY = 0.25  # seconds between two looks at what came by another assoc
 
 
 class CommitmentRefused(ServiceError):
-    """The peer did not take a request for commitment."""
+    """The peer did not take a request for commitment; `status` is its answer."""
+
+    def __init__(self, text: str, status: Status) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Verdict(NamedTuple):
@@ -102,40 +93,6 @@ class CommitmentOutcome:
     def complete(self) -> bool:
         """Whether everything is committed."""
         return all(verdict.committed for verdict in self.verdicts.values())
-
-
-class Reports:
-    """The reports that are waited for, from whichever association they come. For any thread."""
-
-    def __init__(self) -> None:
-        self._expected: set[str] = set()
-        self._taken: dict[str, CommitmentReport] = {}
-        self._lock = threading.Lock()
-        self.news = threading.Event()
-
-    def expect(self, transaction_uid: str) -> None:
-        """Take a report about this transaction, even before the request is answered."""
-        with self._lock:
-            self._expected.add(transaction_uid)
-
-    def take(self, report: CommitmentReport) -> bool:
-        """Keep a report; False if nobody here asked for it. A repetition changes nothing."""
-        with self._lock:
-            if report.transaction_uid not in self._expected:
-                return False
-            self._taken.setdefault(report.transaction_uid, report)
-        self.news.set()
-        return True
-
-    def get(self, transaction_uid: str) -> CommitmentReport | None:
-        """The report about a transaction, if it has come."""
-        with self._lock:
-            return self._taken.get(transaction_uid)
-
-    def missing(self) -> bool:
-        """Whether a report is still to come."""
-        with self._lock:
-            return len(self._taken) < len(self._expected)
 
 
 class Listener(Protocol):
@@ -205,31 +162,6 @@ def commit_instances(
     return _outcome(batches, reports)
 
 
-def receive_report(
-    request: NEventReportRQ, data: bytes | bytearray, syntax: TransferSyntax, reports: Reports
-) -> NEventReportRSP:
-    """Take an N-EVENT-REPORT for what it is worth; return the response to it (PS3.7 10.1.1)."""
-    code, comment = status.SUCCESS, ""
-    if request.affected_sop_instance_uid != PUSH_MODEL_INSTANCE:
-        code, comment = status.NO_SUCH_SOP_INSTANCE, f"The instance is {PUSH_MODEL_INSTANCE}"
-    elif request.event_type_id not in (ALL_COMMITTED, FAILURES_EXIST):
-        code, comment = status.NO_SUCH_EVENT_TYPE, "The event type is 1 or 2"
-    else:
-        try:
-            if not reports.take(decode_report(data, syntax, REPORT_INSTANCES)):
-                code, comment = status.INVALID_ARGUMENT_VALUE, "No such transaction is waited for"
-        except (InvalidRequest, EncodingError) as error:
-            code, comment = status.INVALID_ARGUMENT_VALUE, str(error)
-    return NEventReportRSP(
-        message_id_being_responded_to=request.message_id,
-        affected_sop_class_uid=request.affected_sop_class_uid,
-        affected_sop_instance_uid=request.affected_sop_instance_uid,
-        event_type_id=request.event_type_id,
-        status=code,
-        error_comment=comment or None,
-    )
-
-
 class _Session:
     """Transactions on one association. Reports may come at any time, before a response too."""
 
@@ -267,7 +199,8 @@ class _Session:
             comment = self._response.error_comment
             raise CommitmentRefused(
                 f"{association.peer} refused the request for commitment with status {meaning}"
-                f"{f' ({comment})' if comment else ''}."
+                f"{f' ({comment})' if comment else ''}.",
+                meaning,
             )
 
     def wait(self, deadline: float, *, often: bool = False) -> None:

@@ -104,3 +104,23 @@ def proposed_kinds(kinds: Sequence[Kind]) -> list[tuple[str, tuple[str, ...]]]:
     # GDCM reads everything in the transfer syntax of the last context that it accepted, so what is
     # needed most comes last.
     return [*converted, *as_stored[:room]][:MAX_CONTEXTS]
+
+
+def in_shares(kinds: Sequence[Kind]) -> list[list[Kind]]:
+    """The kinds in groups, for each of which an association has contexts enough.
+
+    Those of a SOP class stay together, for they share the context for what is converted.
+    """
+    by_class: dict[str, list[Kind]] = {}
+    for kind in kinds:
+        by_class.setdefault(kind[0], []).append(kind)
+    shares: list[list[Kind]] = []
+    room = 0
+    for of_class in by_class.values():
+        needed = len(proposed_kinds(of_class))
+        if needed > room:
+            shares.append([])
+            room = MAX_CONTEXTS
+        shares[-1] += of_class
+        room -= needed
+    return shares

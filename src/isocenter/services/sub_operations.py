@@ -1,18 +1,17 @@
 """C-STORE sub-operations of a retrieve: which instance goes where, how many went, what failed.
 
-Reading happens on threads, always one piece ahead of what is being sent, so that disk and network
-work at the same time; nobody waits for the other longer than the slower one takes.
+What is to be sent is read one piece ahead, so that disk and network work at the same time: on the
+loop where it lies in memory already, which costs less than a thread's turn; else on a thread.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
@@ -46,6 +45,29 @@ class Converted(Protocol):
         """Let go of it."""
 
 
+class PieceReader(Protocol):
+    """Reads data sets, for one thread at a time."""
+
+    def read(self, instance: Instance, start: int, size: int) -> bytes:
+        """Return a part of a data set. Raises OSError and IsocenterError."""
+
+    def read_at_once(self, instance: Instance, start: int, size: int) -> memoryview | None:
+        """The same, or None where a disk would have to be waited for.
+
+        What it returns stays as it is until the call after the next.
+        """
+
+
+class Reader(PieceReader, Protocol):
+    """Reads data sets as they are stored, or in another transfer syntax."""
+
+    def convert(self, instance: Instance, transfer_syntax_uid: str) -> Converted:
+        """Return a data set in another transfer syntax. Raises OSError and IsocenterError."""
+
+    def close(self) -> None:
+        """Let go of what was opened for reading."""
+
+
 class Selected(Protocol):
     """The instances of one retrieve, in the order in which they are best read."""
 
@@ -55,16 +77,21 @@ class Selected(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[Instance]: ...
+    def batches(self) -> Iterator[Sequence[Instance]]:
+        """Some at a time, as the index is asked for them. Raises IsocenterError."""
 
-    def read(self, instance: Instance, start: int, size: int) -> bytes:
-        """Return a part of a data set. Raises OSError and IsocenterError."""
+    def reader(self) -> Reader:
+        """A reader of their data sets."""
 
-    def convert(self, instance: Instance, transfer_syntax_uid: str) -> Converted:
-        """Return a data set in another transfer syntax. Raises OSError and IsocenterError."""
 
-    def close(self) -> None:
-        """Let go of what was opened for reading."""
+class Source(Reader, Protocol):
+    """Where `read_pieces` takes instances from."""
+
+    def at_hand(self) -> Instance | None:
+        """The next instance, if none need be waited for."""
+
+    def draw(self) -> Instance | None:
+        """The next instance; None if there is none for now. May wait for the index."""
 
 
 class Piece(NamedTuple):
@@ -72,7 +99,7 @@ class Piece(NamedTuple):
 
     instance: Instance
     start: int
-    data: bytes
+    data: bytes | memoryview
     is_last: bool
 
 
@@ -83,17 +110,30 @@ class Unsent(NamedTuple):
     why: str
 
 
+class Blocks:
+    """What `read_pieces` yields where its next step may take long: take that one on a thread."""
+
+
+BLOCKS = Blocks()
+
+
 def read_pieces(
-    selected: Selected,
+    source: Source,
     objection: Callable[[Instance], str],
     conversion_for: Callable[[Instance], str],
-) -> Iterator[Piece | Unsent]:
+) -> Iterator[Piece | Unsent | Blocks]:
     """What is to be sent, in order; instances that cannot be are named in between.
 
     `conversion_for` names the transfer syntax to convert an instance to, if any.
     """
     unsent = Unsent([], "")
-    for instance in selected:
+    while True:
+        instance = source.at_hand()
+        if instance is None:
+            yield BLOCKS
+            instance = source.draw()
+        if instance is None:
+            break
         why = objection(instance)
         if unsent.uids and (why != unsent.why or len(unsent.uids) == REFUSED_TOGETHER):
             yield unsent
@@ -102,43 +142,60 @@ def read_pieces(
             unsent = unsent if unsent.uids else Unsent([], why)
             unsent.uids.append(instance.sop_instance_uid)
         elif syntax := conversion_for(instance):
-            yield from _converted_pieces(selected, instance, syntax, objection)
+            yield from _converted_pieces(source, instance, syntax, objection)
         else:
-            read, length = partial(selected.read, instance), instance.dataset_length
-            yield from _pieces_of(instance, length, read, objection)
+            yield from _pieces_of(instance, instance.dataset_length, source, objection)
     if unsent.uids:
         yield unsent
 
 
 def _converted_pieces(
-    selected: Selected, instance: Instance, syntax: str, objection: Callable[[Instance], str]
-) -> Iterator[Piece | Unsent]:
+    source: Source, instance: Instance, syntax: str, objection: Callable[[Instance], str]
+) -> Iterator[Piece | Unsent | Blocks]:
+    yield BLOCKS
     try:
-        converted = selected.convert(instance, syntax)
+        converted = source.convert(instance, syntax)
     except (OSError, IsocenterError) as error:
         yield Unsent([instance.sop_instance_uid], f"Not convertible: {_reason(error)}")
         return
     with closing(converted):
-        yield from _pieces_of(instance, converted.dataset_length, converted.read, objection)
+        reader = _ConvertedReader(converted)
+        yield from _pieces_of(instance, converted.dataset_length, reader, objection)
+
+
+class _ConvertedReader:
+    """What was converted lies in a file: it is read on a thread, like what is not in memory."""
+
+    def __init__(self, converted: Converted) -> None:
+        self._converted = converted
+
+    def read(self, _instance: Instance, start: int, size: int) -> bytes:
+        return self._converted.read(start, size)
+
+    def read_at_once(self, _instance: Instance, _start: int, _size: int) -> None:
+        return None
 
 
 def _pieces_of(
     instance: Instance,
     length: int,
-    read: Callable[[int, int], bytes],
+    reader: PieceReader,
     objection: Callable[[Instance], str],
-) -> Iterator[Piece | Unsent]:
+) -> Iterator[Piece | Unsent | Blocks]:
     start = 0
     while not (start and objection(instance)):  # the way may be lost in the middle
         size = min(PIECE, length - start)
         try:
-            data = read(start, size)
+            data: bytes | memoryview | None = reader.read_at_once(instance, start, size)
+            if data is None:
+                yield BLOCKS
+                data = reader.read(instance, start, size)
         except (OSError, IsocenterError) as error:
             yield Unsent([instance.sop_instance_uid], f"Not readable: {_reason(error)}")
             return
         is_last = start + size == length
         if is_last and length % 2 and transfer_syntax(instance.transfer_syntax_uid).deflated:
-            data += b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
+            data = bytes(data) + b"\0"  # PS3.5 A.5; DCMTK aborts the association over an odd length
         yield Piece(instance, start, data, is_last)
         if is_last:
             return
@@ -150,37 +207,64 @@ def _reason(error: OSError | IsocenterError) -> str:
 
 
 class Ahead:
-    """Takes items from an iterator on a thread, one ahead of what is asked for."""
+    """Takes items from `read_pieces`, one ahead of what is asked for."""
 
-    def __init__(self, items: Iterator[Piece | Unsent], threads: Executor) -> None:
+    def __init__(self, items: Iterator[Piece | Unsent | Blocks], threads: Executor) -> None:
         self._items = items
         self._threads = threads
+        self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()  # whoever closes waits for an item under way
-        self._next = self._start()
+        self._next: asyncio.Future[Piece | Unsent | None] | None = None
+        self._soon: asyncio.Handle | None = None
 
     async def take(self) -> Piece | Unsent | None:
         """The next item, None behind the last. Raises what the iterator raises."""
+        self._advance()
+        assert self._next is not None
         item = await self._next
         if item is not None:
-            self._next = self._start()
+            self._next = None
+            # What was taken goes out first; the next is read while the peer takes it.
+            self._soon = self._loop.call_soon(self._advance)
         return item
 
     def close(self, finally_: Callable[[], None]) -> None:
         """Stop, then call `finally_`, both on a thread."""
-        if not self._next.cancel():
-            self._next.exception()  # nobody else will look at it
+        if self._soon is not None:
+            self._soon.cancel()
+        if self._next is not None:
+            self._next.cancel()
+            if not self._next.cancelled():
+                self._next.exception()  # nobody else will look at it
         with suppress(RuntimeError):  # at the node's stop nothing is left to be closed for
             self._threads.submit(self._close, finally_)
 
-    def _start(self) -> asyncio.Future[Piece | Unsent | None]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, self._take)
+    def _advance(self) -> None:
+        """Begin the next item; it is there at once if nothing has to be waited for."""
+        if self._next is not None:
+            return
+        try:
+            item = next(self._items, None)
+            if isinstance(item, Blocks):
+                self._next = self._loop.run_in_executor(self._threads, self._take)
+                return
+        except Exception as error:
+            self._next = self._loop.create_future()
+            self._next.set_exception(error)
+        else:
+            self._next = self._loop.create_future()
+            self._next.set_result(item)
 
     def _take(self) -> Piece | Unsent | None:
         with self._lock:
-            return next(self._items, None)
+            while isinstance(item := next(self._items, None), Blocks):
+                pass  # we may wait here
+            return item
 
     def _close(self, finally_: Callable[[], None]) -> None:
         with self._lock:
+            if isinstance(self._items, Generator):
+                self._items.close()
             self._items = iter(())
             finally_()
 

@@ -14,7 +14,7 @@ from isocenter.services.find_scp import FindService
 class WorklistEngine(Protocol):
     """Who keeps the worklist."""
 
-    def find(self, identifier: Elements) -> Matches:
+    def find(self, identifier: Elements, matching: Matching) -> Matches:
         """Start a query for a neutral identifier: the soonest first. Raises InvalidIdentifier."""
 
 
@@ -31,7 +31,7 @@ class WorklistProvider(FindService):
         self,
         sop_class_uid: str,  # noqa: ARG002 - there is one
         identifier: Elements,
-        matching: Matching,  # noqa: ARG002 - nothing is negotiated (PS3.4 K.5.1)
+        matching: Matching,
     ) -> tuple[Matches, Elements]:
         """The scheduled procedure steps that match."""
-        return self.engine.find(identifier), {}
+        return self.engine.find(identifier, matching), {}

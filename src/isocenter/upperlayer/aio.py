@@ -8,9 +8,10 @@ timer per connection that is re-armed only when it fires too early, not at each 
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from isocenter.upperlayer.association import Association
@@ -26,6 +27,8 @@ WRITE_TIMEOUT = 30.0
 """Seconds without progress after which a peer that takes none of our bytes is dropped."""
 
 _PATIENCE = 1.0
+_GATHERED_FROM = 16 * 1024  # bytes that cost less to hand to the kernel in pieces than to join
+_GATHERED_PIECES = 1024  # Linux's UIO_MAXIOV
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
@@ -84,6 +87,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if self._socket is not None:
             self._poll = select.poll()
             self._poll.register(self._socket.fileno(), select.POLLIN)
+        self._plain = transport.get_extra_info("sslcontext") is None
         address = transport.get_extra_info("peername")
         if isinstance(address, tuple):
             self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
@@ -167,14 +171,17 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if data is not None:
             self.core.send_data(context_id, False, data, now)
 
-    def send_part(self, context_id: int, data: bytes, *, is_last: bool) -> None:
-        """Queue a part of a data set whose command was queued by `send`; nothing between them."""
+    def send_part(self, context_id: int, data: bytes | memoryview, *, is_last: bool) -> None:
+        """Queue a part of a data set whose command was queued by `send`; nothing between them.
+
+        Once `flush` has returned, `data` may change.
+        """
         self.core.send_data(context_id, False, data, self._loop.time(), is_last=is_last)
 
     def flush(self) -> None:
         """Write what the core has to send, and close when it says so."""
         if pieces := self.core.data_to_send():
-            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self._write(pieces)
         if self.core.closing:
             self._transport.close()
             if self._stalled is None and self._transport.get_write_buffer_size():
@@ -210,6 +217,31 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._transport.abort()
 
     # Inside
+
+    def _write(self, pieces: list[bytes | memoryview]) -> None:
+        if len(pieces) > 1 and (size := sum(map(len, pieces))) >= _GATHERED_FROM:
+            sent = self._written_at_once(pieces)
+            pieces = [] if sent == size else list(_behind(pieces, sent))
+        if pieces:  # joined, for the transport may keep what it is given
+            self._transport.write(b"".join(pieces))
+
+    def _written_at_once(self, pieces: list[bytes | memoryview]) -> int:
+        """Bytes that the kernel took without their being joined first, which costs more than it.
+
+        Nothing of what the transport still holds is overtaken; its write meets any error again.
+        """
+        transport = self._transport
+        if (
+            self._socket is None
+            or not self._plain
+            or transport.get_write_buffer_size()
+            or transport.is_closing()
+        ):
+            return 0
+        try:
+            return os.writev(self._socket.fileno(), pieces[:_GATHERED_PIECES])
+        except OSError:
+            return 0
 
     def _make_core(self, now: float) -> Association:
         return Association(requestor=False, limits=self._limits, timeouts=self._timeouts, now=now)
@@ -274,3 +306,11 @@ class AssociationProtocol(asyncio.BufferedProtocol):
             self.drop()
         else:
             self._watch_progress()
+
+
+def _behind(pieces: Iterable[bytes | memoryview], count: int) -> Iterator[bytes | memoryview]:
+    """What follows the first `count` bytes of `pieces`."""
+    for piece in pieces:
+        if count < len(piece):
+            yield memoryview(piece)[count:] if count else piece
+        count = max(0, count - len(piece))

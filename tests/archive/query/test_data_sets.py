@@ -189,6 +189,17 @@ def test_a_projection_has_what_was_asked_for_and_no_more():
     )
 
 
+def test_what_rules_match_they_return():
+    inside = elements(
+        ScheduledProcedureStepStartDate="20240130-20240131",
+        ScheduledProcedureStepStartTime="1200-1100",
+    )
+    keys = elements(ScheduledProcedureStepSequence=[inside])
+    assert matches(keys, ITEM, COMBINED)
+    (items,) = (element.value for element in project(keys, ITEM, COMBINED).values())
+    assert items == [{tag: STEP[tag] for tag in inside}]
+
+
 def test_an_empty_sequence_key_returns_the_whole_sequence():
     keys = elements(ScheduledProcedureStepSequence=[])
     wanted = tag("ScheduledProcedureStepSequence")

@@ -154,6 +154,11 @@ def test_endless_patterns_on_headers_are_refused(archive: Index, root: Path) -> 
         ask(archive, root, "IMAGE", {REQUESTS: [item], ADDRESS: "?" * 900})
 
 
+def test_a_header_key_without_meaning_is_refused_at_once(archive: Index, root: Path) -> None:
+    with pytest.raises(InvalidQuery):
+        ask(archive, root, "IMAGE", {tag("AcquisitionDate"): "soon"})
+
+
 def test_queries_by_columns_alone_read_no_header(archive: Index, root: Path) -> None:
     matches = ask(archive, root, "IMAGE", {SOP_UID: ""}, header_limit=1)
     assert len(list(matches)) == 6

@@ -1,13 +1,18 @@
 """A million studies must not be read through for a key that has an index."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from isocenter.archive.index import Index, parents, reader, removal
 from isocenter.archive.index.connection import Statement
+from isocenter.archive.query import HeaderReader, Rules
 from isocenter.archive.query.model import Model
 from tests.archive.index.entries import tag
 from tests.support.identifiers import find_texts as find
 
+NEGOTIATED = Rules(combined_date_time=True, empty_values=True)
 RETURNED = ("PatientName", "PatientID", "StudyDate", "StudyInstanceUID", "ModalitiesInStudy")
 
 
@@ -46,17 +51,41 @@ def scans(index: Index, sql: str, *parameters: object) -> list[str]:
 def test_a_query_by_an_indexed_key_reads_no_table_through(
     index: Index, model: Model, level: str, keys: dict[str, str]
 ) -> None:
+    assert scans_of_find(index, model, level, keys) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "keys"),
+    [
+        ("STUDY", "STUDY", {"StudyDate": "20240101-20240131", "StudyTime": "1000-1100"}),
+        ("PATIENT", "PATIENT", {"PatientID": "P1", "PatientComments": ""}),
+        ("STUDY", "STUDY", {"PatientID": "P1", "ProcedureCodeSequence": []}),
+        ("STUDY", "SERIES", {"StudyInstanceUID": "1.2", "RequestAttributesSequence": []}),
+        ("STUDY", "IMAGE", {"SeriesInstanceUID": "1.2", "SliceThickness": "1"}),
+    ],
+)
+def test_nor_does_one_by_negotiated_matching_or_stored_headers(
+    index: Index, tmp_path: Path, model: Model, level: str, keys: dict[str, Any]
+) -> None:
+    options: dict[str, Any] = {"rules": NEGOTIATED, "headers": HeaderReader(tmp_path)}
+    assert scans_of_find(index, model, level, keys, **options) == []
+
+
+def scans_of_find(
+    index: Index, model: Model, level: str, keys: dict[str, Any], **options: Any
+) -> list[str]:
+    """The tables that a query reads from end to end."""
     returned = RETURNED if level != "PATIENT" else RETURNED[:2]
     seen: list[str] = []
     asked = {**{tag(keyword): "" for keyword in returned}, **{tag(k): v for k, v in keys.items()}}
-    matches = find(index, model, level, asked)
+    matches = find(index, model, level, asked, **options)
     with index.connect() as connection:
         raw = connection.connection.driver_connection
         assert raw is not None
         raw.set_trace_callback(seen.append)
     list(matches)
     raw.set_trace_callback(None)
-    assert scans(index, seen[0]) == []  # FTS5's own statements follow
+    return scans(index, seen[0])  # FTS5's own statements follow
 
 
 @pytest.mark.parametrize(

@@ -166,8 +166,21 @@ def test_only_checked_transactions_of_a_requester_wait_for_it(commitments: Commi
         if uid != "1.2":
             commitments.checked(made.number, {})
         commitments.jobs.retry_at(made.job, made.job.expires_at, "")
-    assert [one.subject for one in commitments.claim_checked("A")] == numbers[:1]
-    assert commitments.claim_checked("A") == []
+    assert [one.subject for one in commitments.claim_checked("A", 0, 5)] == numbers[:1]
+    assert commitments.claim_checked("A", 0, 5) == []
+
+
+def test_a_requesters_reports_are_taken_in_their_order(commitments: Commitments) -> None:
+    numbers = []
+    for number in range(5):
+        made = register(commitments, uid=f"1.{number}")
+        commitments.checked(made.number, {})
+        commitments.jobs.retry_at(made.job, made.job.expires_at, "")
+        numbers.append(made.number)
+    first = [one.subject for one in commitments.claim_checked("MODALITY", 0, 2)]
+    assert sorted(first) == numbers[:2]
+    rest = [one.subject for one in commitments.claim_checked("MODALITY", max(first), 9)]
+    assert sorted(rest) == numbers[2:]
 
 
 def test_old_transactions_are_forgotten_but_none_that_is_open(

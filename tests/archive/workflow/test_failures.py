@@ -55,3 +55,13 @@ def test_a_failure_is_found_by_its_number(workflow: Workflow) -> None:
     (kept,) = newest_failures(workflow, 1)
     assert find_failure(workflow, kept.id) == kept
     assert find_failure(workflow, kept.id + 1) is None
+
+
+def test_a_peer_that_fails_in_ever_new_ways_does_not_displace_the_others(
+    workflow: Workflow,
+) -> None:
+    keep_failures(workflow, [failed(1.0, peer="quiet")], 10)
+    loud = [failed(2.0 + number, peer="loud")._replace(what=str(number)) for number in range(50)]
+    keep_failures(workflow, loud, 10)
+    kept = [one.entry for one in newest_failures(workflow, 100)]
+    assert kept == [*loud[:-6:-1], failed(1.0, peer="quiet")]

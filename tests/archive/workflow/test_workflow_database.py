@@ -90,3 +90,16 @@ def test_an_index_is_not_taken_for_a_workflow_database(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(WorkflowUnusable, match="not a workflow database"):
         Workflow(path)
+
+
+def test_a_schema_that_cannot_be_made_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA max_page_count = 2")  # as if the disk were full
+        return connection
+
+    monkeypatch.setattr(database_module, "_connect", full)
+    with pytest.raises(WorkflowUnusable, match="disk is full"):
+        Workflow(tmp_path / "workflow.sqlite")

@@ -85,6 +85,7 @@ def test_a_data_set_with_several_steps_becomes_several_items(worklist: Worklist)
         ({"ScheduledProcedureStepStartDate": ""}, "Start Date"),
         ({"ScheduledProcedureStepStartDate": "20241332"}, "no date"),
         ({"ScheduledProcedureStepStartTime": "2561"}, "no time"),
+        ({"PatientBirthDate": "31 January"}, "no date"),
         ({"ScheduledProcedureStepStatus": "LOST"}, "none of"),
         ({"StudyInstanceUID": "1..2"}, "no valid UID"),
         ({"PatientComments": "x" * LARGEST_ITEM}, "KiB"),
@@ -115,6 +116,15 @@ def test_adding_a_step_twice_is_refused_and_putting_it_is_not(worklist: Worklist
     assert [change for _, change in worklist.put(item(PatientName="ROE^JANE"))] == [Change.UPDATED]
     (kept,) = worklist.items()
     assert kept.patient_name == "ROE^JANE"
+
+
+def test_of_several_data_sets_all_are_put_or_none(worklist: Worklist):
+    good, bad = item(), item(PatientID="")
+    with pytest.raises(InvalidWorklistItem, match="Data set 2: Patient ID"):
+        worklist.put(good, bad)
+    assert worklist.count() == 0
+    second = item(ScheduledProcedureStepID="SPS2")
+    assert [change for _, change in worklist.put(good, second)] == [Change.ADDED] * 2
 
 
 def test_an_update_keeps_the_status_unless_it_states_one(worklist: Worklist):

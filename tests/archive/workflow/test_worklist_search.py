@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isocenter.archive.query import InvalidQuery
+from isocenter.archive.query.criteria import Rules
 from isocenter.archive.query.data_sets import matches
 from isocenter.archive.workflow.attributes import (
     PATIENT_NAME,
@@ -84,6 +85,24 @@ def found(worklist: Worklist, asked: Elements, **options: Any) -> list[str]:
         (identifier({"ScheduledProcedureStepStartDate": "-20240131"}), ["SPS1", "SPS3"]),
         (identifier({"ScheduledProcedureStepStartDate": "20240201-20240229"}), ["SPS2"]),
         (identifier({"ScheduledProcedureStepStartTime": "0945-1030"}), ["SPS3"]),
+        (
+            identifier(
+                {
+                    "ScheduledProcedureStepStartDate": "20240131-20240201",
+                    "ScheduledProcedureStepStartTime": "0945-1000",
+                }
+            ),
+            ["SPS3"],
+        ),
+        (
+            identifier(
+                {
+                    "ScheduledProcedureStepStartDate": "20240130-20240201",
+                    "ScheduledProcedureStepStartTime": "1600-0800",
+                }
+            ),
+            ["SPS1", "SPS3"],
+        ),
         (identifier({"ScheduledProcedureStepStatus": "COMPLETED"}), ["SPS3"]),
         (identifier({"ScheduledProcedureStepDescription": "K*"}), ["SPS2"]),
         (identifier({"Modality": "MR"}, PatientName="DOE*"), []),
@@ -91,6 +110,12 @@ def found(worklist: Worklist, asked: Elements, **options: Any) -> list[str]:
 )  # fmt: skip
 def test_every_kind_of_key_matches(filled: Worklist, asked: Elements, steps: list[str]):
     assert found(filled, asked) == steps
+
+
+def test_names_are_compared_fuzzily_where_that_was_agreed(filled: Worklist):
+    asked = identifier(PatientName="Juergen Mueller")
+    assert found(filled, asked) == []
+    assert found(filled, asked, fuzzy_names=True) == ["SPS2"]
 
 
 def test_a_pregnancy_status_of_0_asks_and_does_not_match(filled: Worklist):
@@ -171,7 +196,7 @@ def test_the_narrowed_search_finds_what_comparing_every_item_finds(
     expected = [
         each.scheduled_procedure_step_id
         for each in worklist.items()
-        if matches(asked, each.data_set)
+        if matches(asked, each.data_set, Rules(combined_date_time=True))
     ]
     assert found(worklist, asked) == expected
 

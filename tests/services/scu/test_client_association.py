@@ -80,7 +80,7 @@ def test_message_ids_run_from_1_to_65535_and_again() -> None:
 
 def test_what_no_context_was_accepted_for_is_not_sent() -> None:
     association, transport = scripted(lambda _: [], (CT, IMPLICIT))
-    with pytest.raises(NoPresentationContext, match=rf"{CT} in {EXPLICIT}"):
+    with pytest.raises(NoPresentationContext, match=rf"{CT}\) in .*{EXPLICIT}\)"):
         association.store(CT, "1.2.3", EXPLICIT, b"ab")
     with pytest.raises(NoPresentationContext, match=VERIFICATION):
         association.echo()

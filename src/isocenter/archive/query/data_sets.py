@@ -68,11 +68,11 @@ def condition(identifier: Elements, rules: Rules = STANDARD) -> Condition:
     return lambda data_set: all(holds(data_set) for holds in conditions)
 
 
-def project(identifier: Elements, data_set: Elements) -> Elements:
+def project(identifier: Elements, data_set: Elements, rules: Rules = STANDARD) -> Elements:
     """The attributes of `data_set` that `identifier` names, empty where there are none.
 
-    Of a sequence, those items that match the key's item, with the attributes that it names; all of
-    it where the key has no item (PS3.4 C.2.2.2.6).
+    Of a sequence, those items that match the key's item by `rules`, with the attributes that it
+    names; all of it where the key has no item (PS3.4 C.2.2.2.6).
     """
     answer: Elements = {}
     for tag, key in identifier.items():
@@ -82,15 +82,15 @@ def project(identifier: Elements, data_set: Elements) -> Elements:
         if found is None:
             answer[tag] = RawElement(key.vr, [] if isinstance(key.value, list) else b"")
         elif isinstance(found.value, list) and isinstance(key.value, list) and any(key.value):
-            answer[tag] = RawElement("SQ", _matching_items(key.value[0], found.value))
+            answer[tag] = RawElement("SQ", _matching_items(key.value[0], found.value, rules))
         else:
             answer[tag] = found
     return answer
 
 
-def _matching_items(key: Elements, items: list[Elements]) -> list[Elements]:
-    wanted = condition(key)
-    return [project(key, item) for item in items if wanted(item)]
+def _matching_items(key: Elements, items: list[Elements], rules: Rules) -> list[Elements]:
+    wanted = condition(key, rules)
+    return [project(key, item, rules) for item in items if wanted(item)]
 
 
 def _item_condition(tag: int, keys: list[Elements], rules: Rules) -> Condition | None:

@@ -1,10 +1,11 @@
 """From an identifier to matches."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import islice
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from isocenter.archive.index.errors import IndexUnavailable
@@ -14,7 +15,7 @@ from isocenter.archive.query.criteria import STANDARD, Rules
 from isocenter.archive.query.headers import HeaderReader, locate_data_sets
 from isocenter.archive.query.keys import Keys, sort_keys
 from isocenter.archive.query.model import Model, check_hierarchy, query_level
-from isocenter.archive.query.statements import Question, execute
+from isocenter.archive.query.statements import Question, Rows, execute
 from isocenter.archive.query.timezones import adjusted
 from isocenter.encoding.elements import Elements, RawElement
 
@@ -31,6 +32,13 @@ class Queryable(Protocol):
         """Return a connection for one query."""
 
 
+class _Progress:
+    """What a search and whoever takes its answers tell each other."""
+
+    stopped = ""
+    given_up = False
+
+
 class Matches(Iterator[Elements]):
     """The answers to a query, read from the database as they are taken.
 
@@ -39,20 +47,28 @@ class Matches(Iterator[Elements]):
     from shrinking. May be used from several threads, one at a time.
     """
 
-    def __init__(self, unsupported: frozenset[int]) -> None:
+    def __init__(
+        self,
+        answers: Generator[Elements, None, None],
+        unsupported: frozenset[int],
+        progress: _Progress,
+    ) -> None:
         self.unsupported = unsupported
         """Keys that were neither matched nor will be returned (PS3.4 C.4.1.1.4, status FF01)."""
-        self.stopped = ""
+        self._answers = answers
+        self._progress = progress
+
+    @property
+    def stopped(self) -> str:
         """Why the answers ended before all were found, as a clause; empty where they did not."""
-        self.given_up = False
-        self._answers: Generator[Elements, None, None] = _none()
+        return self._progress.stopped
 
     def __next__(self) -> Elements:
         return next(self._answers)
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread, at any time."""
-        self.given_up = True
+        self._progress.given_up = True
 
     def close(self) -> None:
         """Stop here."""
@@ -94,18 +110,16 @@ def find(
     question = Question(
         at, keys.returned + from_index, keys.criteria, keys.intervals, bool(keys.header)
     )
-    matches = Matches(keys.unsupported)
+    progress = _Progress()
     answers = _indexed(index, question)
     if keys.header and headers is not None:
-        answers = _with_headers(matches, index, question, keys, headers, header_limit)
+        answers = _with_headers(progress, index, question, keys, headers, header_limit)
     if keys.checked or keys.zone is not None:
-        answers = _checked(answers, keys, data_sets.condition(keys.checked, rules))
-    matches._answers = answers if limit is None else _limited(answers, limit)
-    return matches
-
-
-def _none() -> Generator[Elements, None, None]:
-    yield from ()
+        holds = data_sets.condition(keys.checked, rules)
+        answers = _checked(answers, keys, rules, holds)
+    if limit is not None:
+        answers = _limited(answers, limit)
+    return Matches(answers, keys.unsupported, progress)
 
 
 def _limited(
@@ -118,7 +132,10 @@ def _limited(
 
 
 def _checked(
-    answers: Generator[Elements, None, None], keys: Keys, holds: data_sets.Condition
+    answers: Generator[Elements, None, None],
+    keys: Keys,
+    rules: Rules,
+    holds: data_sets.Condition,
 ) -> Generator[Elements, None, None]:
     """Those answers that meet what the index could not decide, with what was asked for."""
     try:
@@ -126,24 +143,21 @@ def _checked(
             answer = elements if keys.zone is None else adjusted(elements, keys.zone)
             if holds(answer):
                 asked = {tag: answer[tag] for tag in keys.returned}
-                yield asked | data_sets.project(keys.header, answer)
+                yield asked | data_sets.project(keys.header, answer, rules)
     finally:
         answers.close()
 
 
 def _indexed(index: Queryable, question: Question) -> Generator[Elements, None, None]:
     to_elements = _row_reader(question.returned)
-    try:
-        with index.connect() as connection, execute(connection, question) as result:
-            for rows in _batches(result):
-                for row in rows:
-                    yield to_elements(row)
-    except DBAPIError as error:
-        raise _unavailable(error) from error
+    with _reading(index) as connection, closing(execute(connection, question)) as result:
+        for rows in _batches(result):
+            for row in rows:
+                yield to_elements(row)
 
 
 def _with_headers(
-    matches: Matches,
+    progress: _Progress,
     index: Queryable,
     question: Question,
     keys: Keys,
@@ -154,44 +168,52 @@ def _with_headers(
     to_elements = _row_reader(question.returned)
     wanted = frozenset(keys.header) | {tag for tag in keys.extra if tag not in COLUMNS}
     read = 0
-    try:
-        with index.connect() as connection, execute(connection, question) as result:
-            for rows in _batches(result):
-                places = locate_data_sets(connection, [row[-1] for row in rows])
-                for row in rows:
-                    if matches.given_up:
-                        return
-                    if read == limit:
-                        matches.stopped = f"after reading {read} stored headers"
-                        return
-                    read += 1
-                    place = places.get(row[-1])
-                    found = {} if place is None else headers.read(place, wanted)
-                    yield to_elements(row) | found
-    except DBAPIError as error:
-        raise _unavailable(error) from error
-    finally:
-        headers.close()
+    with (
+        closing(headers),
+        _reading(index) as connection,
+        closing(execute(connection, question)) as result,
+    ):
+        for rows in _batches(result):
+            places = locate_data_sets(connection, [row[-1] for row in rows])
+            for row in rows:
+                if progress.given_up:
+                    return
+                if read == limit:
+                    progress.stopped = f"after reading {read} stored headers"
+                    return
+                read += 1
+                place = places.get(row[-1])
+                found = {} if place is None else headers.read(place, wanted)
+                yield to_elements(row) | found
 
 
-def _batches(result: CursorResult[Any]) -> Iterator[Sequence[Row[Any]]]:
+@contextmanager
+def _reading(index: Queryable) -> Iterator[Connection]:
+    """A connection; that it cannot be read from is IndexUnavailable, without the query's values."""
+    with index.connect() as connection:
+        driver: Any = connection.dialect.loaded_dbapi
+        try:
+            yield connection
+        except DBAPIError as error:
+            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
+        except driver.Error as error:
+            raise IndexUnavailable(f"The index could not be read: {error}.") from error
+
+
+def _batches(result: Rows) -> Iterator[Sequence[Sequence[Any]]]:
     size = _FIRST_ROWS
     while rows := result.fetchmany(size):
         yield rows
         size = min(2 * size, _MOST_ROWS)
 
 
-def _row_reader(returned: tuple[int, ...]) -> Callable[[Row[Any]], Elements]:
+def _row_reader(returned: tuple[int, ...]) -> Callable[[Sequence[Any]], Elements]:
     columns = [(tag, COLUMNS[tag].vr, COLUMNS[tag].to_bytes) for tag in returned]
 
-    def to_elements(row: Row[Any]) -> Elements:
+    def to_elements(row: Sequence[Any]) -> Elements:
         return {
             tag: RawElement(vr, _NOTHING if value is None else to_bytes(value))
             for (tag, vr, to_bytes), value in zip(columns, row, strict=False)
         }
 
     return to_elements
-
-
-def _unavailable(error: DBAPIError) -> IndexUnavailable:
-    return IndexUnavailable(f"The index could not be read: {error.orig}.")

@@ -19,7 +19,7 @@ from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_synt
 from isocenter.encoding.deflate import inflate_header
 from isocenter.encoding.elements import Elements, RawElement, pick_elements
 from isocenter.encoding.errors import EncodingError
-from isocenter.encoding.forms import LONG_VRS, SHORT_VRS
+from isocenter.encoding.forms import LONG_VRS
 from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_elements
 
@@ -88,7 +88,7 @@ def _sendable(elements: Elements) -> Elements:
     for tag, (vr, value) in elements.items():
         if isinstance(value, list):
             kept[tag] = RawElement(vr, [_sendable(item) for item in value])
-        elif vr in LONG_VRS or (vr in SHORT_VRS and len(value) <= _LONGEST_SHORT_VALUE):
+        elif vr in LONG_VRS or len(value) <= _LONGEST_SHORT_VALUE:
             kept[tag] = RawElement(vr, value)
     return kept
 

@@ -69,31 +69,21 @@ def sort_keys(at: Level, identifier: Elements, rules: Rules, *, headers: bool) -
     asked = {tag: key for tag, key in identifier.items() if tag & 0xFFFF}
     returned = tuple(tag for tag, key in asked.items() if _is_indexed(at, tag, key))
     header = {tag: key for tag, key in asked.items() if headers and _is_in_header(tag, key.vr)}
+    _check_patterns(header)
     criteria = _criteria(asked, returned, rules)
     check_size(criteria)
-    if _pattern_bytes(header) > MAX_PATTERN_BYTES:
-        raise InvalidQuery(
-            f"The keys that are not in the index hold more than {MAX_PATTERN_BYTES} bytes of "
-            "patterns; narrow the query by other keys."
-        )
-    unmatched = {
-        tag
-        for tag in returned
-        if COLUMNS[tag].condition is None and neutral_text(asked[tag]).strip("* \0")
-    }
     left_out = asked.keys() - set(returned) - header.keys()
-    zone = asked_zone(asked) if rules.timezone_adjustment and at >= Level.STUDY else None
     keys = Keys(
-        returned,
-        criteria,
-        {},
-        header,
-        header,
-        frozenset(),
-        zone,
-        frozenset((left_out | unmatched) - _NO_KEYS),
+        returned=returned,
+        criteria=criteria,
+        intervals={},
+        header=header,
+        checked=header,
+        extra=frozenset(),
+        zone=asked_zone(asked) if rules.timezone_adjustment and at >= Level.STUDY else None,
+        unsupported=frozenset((left_out | _unheeded(asked, returned)) - _NO_KEYS),
     )
-    if zone is not None:
+    if keys.zone is not None:
         return _in_any_zone(at, keys, asked)
     return _combined(keys) if rules.combined_date_time else keys
 
@@ -107,6 +97,20 @@ def _is_in_header(tag: int, vr: str) -> bool:
     """Private elements are left out: their meaning hangs on a block that a key does not reserve."""
     known = tag in COLUMNS or tag in _NO_KEYS or tag in _NEVER_STORED
     return not known and vr not in _BULK and not tag & 0x10000
+
+
+def _unheeded(asked: Elements, returned: tuple[int, ...]) -> set[int]:
+    """Keys with values on attributes that are returned but cannot be matched."""
+    unmatched = (tag for tag in returned if COLUMNS[tag].condition is None)
+    return {tag for tag in unmatched if neutral_text(asked[tag]).strip("* \0")}
+
+
+def _check_patterns(header: Elements) -> None:
+    if _pattern_bytes(header) > MAX_PATTERN_BYTES:
+        raise InvalidQuery(
+            f"The keys that are not in the index hold more than {MAX_PATTERN_BYTES} bytes of "
+            "patterns; narrow the query by other keys."
+        )
 
 
 def _pattern_bytes(header: Elements) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from isocenter.archive.workflow.database import Workflow
-from isocenter.archive.workflow.jobs import Job, Jobs
+from isocenter.archive.workflow.jobs import Job, Jobs, waiting_subjects
 from isocenter.archive.workflow.schema import commitment, job
 
 JOB_KIND = "commitment"
@@ -126,20 +126,8 @@ class Commitments:
                 return Registration(Registered.TOO_MANY)
             if known is not None:
                 _forget(connection, [known.id])
-            values = {
-                "requester_ae": requester_ae,
-                "provider_ae": provider_ae,
-                "transaction_uid": transaction_uid,
-                "state": CommitmentState.ACCEPTED.value,
-                "digest": digest,
-                "times_asked": 1,
-                "instances": len(instances),
-                "request": _compressed(" ".join(one) for one in instances),
-                "created_at": self.jobs.clock(),
-                "changed_at": self.jobs.clock(),
-            }
-            adding = insert(commitment).values(values).returning(commitment.c.id)
-            number = connection.execute(adding).scalar_one()
+            names = (requester_ae, provider_ae, transaction_uid)
+            number = _insert(connection, names, instances, digest, self.jobs.clock())
             claimed = self.jobs.add(connection, JOB_KIND, number, seconds=seconds, claimed=True)
         return Registration(Registered.NEW, number, claimed)
 
@@ -219,14 +207,20 @@ class Commitments:
                     revived += 1
         return revived
 
-    def claim_checked(self, requester_ae: str, limit: int = 100) -> list[Job]:
-        """Take the jobs of a requester's transactions that only wait to be reported."""
+    def claim_checked(self, requester_ae: str, after: int, limit: int) -> list[Job]:
+        """Take the jobs of a requester's transactions that only wait to be reported.
+
+        They are those with numbers above `after`, the oldest first.
+        """
         wanted = (
             select(commitment.c.id)
             .where(
                 commitment.c.requester_ae == requester_ae,
                 commitment.c.state == CommitmentState.CHECKED.value,
+                commitment.c.id > after,
+                commitment.c.id.in_(waiting_subjects(JOB_KIND)),
             )
+            .order_by(commitment.c.id)
             .limit(limit)
         )
         with self._workflow.reading() as connection:
@@ -284,6 +278,31 @@ def _summaries() -> Select[Any]:
         job.c.due_at,
         job.c.last_error,
     ).join_from(commitment, job, own_job, isouter=True)
+
+
+def _insert(
+    connection: Connection,
+    names: tuple[str, str, str],
+    instances: Sequence[SopInstance],
+    digest: bytes,
+    now: float,
+) -> int:
+    requester_ae, provider_ae, transaction_uid = names
+    values = {
+        "requester_ae": requester_ae,
+        "provider_ae": provider_ae,
+        "transaction_uid": transaction_uid,
+        "state": CommitmentState.ACCEPTED.value,
+        "digest": digest,
+        "times_asked": 1,
+        "instances": len(instances),
+        "request": _compressed(" ".join(one) for one in instances),
+        "created_at": now,
+        "changed_at": now,
+    }
+    adding = insert(commitment).values(values).returning(commitment.c.id)
+    number: int = connection.execute(adding).scalar_one()
+    return number
 
 
 def _open_instances(connection: Connection) -> int:

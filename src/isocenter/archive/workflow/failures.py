@@ -1,13 +1,16 @@
 """Failures that are kept: the newest, each cause once with the number of its occurrences."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.schema import failure
+
+SHARE = 2
+"""One peer's failures take up one in so many of what is kept, lest they displace all others'."""
 
 
 class FailureEntry(NamedTuple):
@@ -37,7 +40,7 @@ class KeptFailure(NamedTuple):
 
 
 def keep_failures(workflow: Workflow, entries: Sequence[FailureEntry], limit: int) -> None:
-    """Add entries in one transaction, and forget all but the newest `limit`.
+    """Add entries in one transaction, and forget all but the newest `limit`, half that of a peer.
 
     Raises WorkflowUnavailable.
     """
@@ -58,16 +61,22 @@ def keep_failures(workflow: Workflow, entries: Sequence[FailureEntry], limit: in
             "negotiation": new.negotiation,
         },
     )
-    beyond = (
-        select(failure.c.id)
-        .order_by(failure.c.happened_at.desc(), failure.c.id.desc())
-        .limit(-1)
-        .offset(limit)
-    )
     with workflow.writing() as connection:
         if entries:
             connection.execute(statement, [entry._asdict() for entry in entries])
-        connection.execute(delete(failure).where(failure.c.id.in_(beyond)))
+        # First the oldest of a peer that fails in ever new ways, then the oldest of all.
+        _forget_beyond(connection, max(1, limit // SHARE), of_each=failure.c.peer)
+        _forget_beyond(connection, limit)
+
+
+def _forget_beyond(
+    connection: Connection, count: int, of_each: ColumnElement[Any] | None = None
+) -> None:
+    newest = failure.c.happened_at.desc(), failure.c.id.desc()
+    rank = func.row_number().over(partition_by=of_each, order_by=newest).label("rank")
+    ranked = select(failure.c.id, rank).subquery()
+    beyond = select(ranked.c.id).where(ranked.c.rank > count)
+    connection.execute(delete(failure).where(failure.c.id.in_(beyond)))
 
 
 def newest_failures(workflow: Workflow, count: int) -> list[KeptFailure]:

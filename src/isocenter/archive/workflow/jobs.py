@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.schema import job
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS = 20.0
 MAXIMUM_ERROR = 300
 """Characters kept of why an attempt failed."""
 
@@ -208,6 +208,11 @@ class Jobs:
             values["last_error"] = error[:MAXIMUM_ERROR]
         changing = update(job).where(_is_held(claimed)).values(values)
         return connection.execute(changing).rowcount == 1
+
+
+def waiting_subjects(kind: str) -> Select[tuple[int]]:
+    """What the jobs of a kind are about on which nobody works: part of a larger statement."""
+    return select(job.c.subject).where(job.c.kind == kind, job.c.state == JobState.WAITING.value)
 
 
 def _is_held(claimed: Job) -> ColumnElement[bool]:

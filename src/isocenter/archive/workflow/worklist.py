@@ -22,6 +22,7 @@ from isocenter.archive.workflow.schema import worklist_item
 from isocenter.archive.workflow.worklist_filter import EVERYTHING, WorklistFilter
 from isocenter.archive.workflow.worklist_item import (
     STATUSES,
+    InvalidWorklistItem,
     WorklistItem,
     complete_items,
     restored_item,
@@ -77,15 +78,23 @@ class Worklist:
                 _insert(connection, item)
         return items
 
-    def put(self, data_set: Elements) -> list[tuple[WorklistItem, Change]]:
+    def put(self, *data_sets: Elements) -> list[tuple[WorklistItem, Change]]:
         """Like `add`, but steps that are on the worklist already take their new attributes.
 
-        Their status stays, unless the data set states one. Raises InvalidWorklistItem.
+        Their status stays, unless the data set states one. Raises InvalidWorklistItem; nothing is
+        changed then, whatever the other data sets were.
         """
+        put: list[tuple[WorklistItem, Change]] = []
         with self._workflow.writing() as connection:
-            items = complete_items(_placed_in_study(connection, data_set))
-            keeps_status = not states_status(data_set)
-            return [_put(connection, item, keeps_status=keeps_status) for item in items]
+            for number, data_set in enumerate(data_sets, 1):
+                try:
+                    items = complete_items(_placed_in_study(connection, data_set))
+                except InvalidWorklistItem as error:
+                    which = f"Data set {number}: " if len(data_sets) > 1 else ""
+                    raise InvalidWorklistItem(f"{which}{error}") from error
+                keeps_status = not states_status(data_set)
+                put += [_put(connection, item, keeps_status=keeps_status) for item in items]
+        return put
 
     def items(
         self, where: WorklistFilter = EVERYTHING, *, limit: int | None = None

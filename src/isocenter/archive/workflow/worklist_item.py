@@ -166,12 +166,10 @@ def _item(whole: Elements, step: Elements) -> WorklistItem:
     step = dict(step)
     for tag in (SCHEDULED_STATION_AE_TITLE, SCHEDULED_START_DATE, MODALITY):
         _require(step, tag)
-    if date_number(text(step, SCHEDULED_START_DATE)) is None:
-        raise _invalid(SCHEDULED_START_DATE, "is no date like 20240131")
     if not text(step, SCHEDULED_START_TIME):
         put(step, SCHEDULED_START_TIME, "TM", "000000")
-    if padded_time(text(step, SCHEDULED_START_TIME)) is None:
-        raise _invalid(SCHEDULED_START_TIME, "is no time like 0930")
+    _check_moments(whole)
+    _check_moments(step)
     if not text(step, SCHEDULED_STEP_ID):
         put(step, SCHEDULED_STEP_ID, "SH", _new_id("SPS"))
     if (status := text(step, SCHEDULED_STEP_STATUS).upper() or SCHEDULED) not in STATUSES:
@@ -186,6 +184,16 @@ def _item(whole: Elements, step: Elements) -> WorklistItem:
 def _require(data_set: Elements, tag: int) -> None:
     if not text(data_set, tag):
         raise _invalid(tag, "is missing")
+
+
+def _check_moments(data_set: Elements) -> None:
+    for tag, (vr, _) in data_set.items():
+        if vr not in ("DA", "TM") or not (value := text(data_set, tag)):
+            continue
+        if vr == "DA" and date_number(value) is None:
+            raise _invalid(tag, "is no date like 20240131")
+        if vr == "TM" and padded_time(value) is None:
+            raise _invalid(tag, "is no time like 0930")
 
 
 def _check_uid(data_set: Elements, tag: int) -> None:

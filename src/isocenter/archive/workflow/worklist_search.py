@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from isocenter.archive.query.criteria import Rules
 from isocenter.archive.query.data_sets import condition, project
 from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_filter import candidates
@@ -18,7 +19,8 @@ class WorklistMatches:
     """The items that a neutral identifier asks for, by scheduled date and time.
 
     Each is the data set to answer with: the attributes that the identifier names, of sequences
-    the items that matched. Every attribute that an item holds can be matched and returned.
+    the items that matched. Every attribute that an item holds can be matched and returned; ranges
+    of start date and start time are one interval (PS3.4 Table K.6-1).
 
     Raises InvalidQuery; iterating raises WorkflowUnavailable.
     """
@@ -26,7 +28,12 @@ class WorklistMatches:
     stopped = ""  # no item is left out for want of time or memory
 
     def __init__(
-        self, worklist: Worklist, identifier: Elements, hidden: frozenset[str] = frozenset()
+        self,
+        worklist: Worklist,
+        identifier: Elements,
+        hidden: frozenset[str] = frozenset(),
+        *,
+        fuzzy_names: bool = False,
     ) -> None:
         self.unsupported = _unsupported(identifier)
         self._worklist = worklist
@@ -35,7 +42,8 @@ class WorklistMatches:
             for tag, element in identifier.items()
             if tag not in self.unsupported
         }
-        self._matches = condition(self._identifier)
+        self._rules = Rules(combined_date_time=True, fuzzy_names=fuzzy_names)
+        self._matches = condition(self._identifier, self._rules)
         self._candidates = candidates(self._identifier, hidden)
         self._given_up = False
 
@@ -44,7 +52,7 @@ class WorklistMatches:
             if self._given_up:
                 return
             if self._matches(data_set):
-                yield project(self._identifier, data_set)
+                yield project(self._identifier, data_set, self._rules)
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +32,6 @@ from isocenter.cli.port_argument import take_port
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 
 if TYPE_CHECKING:
-    from isocenter.archive.workflow import Workflow
     from isocenter.archive.workflow.commitments import Commitments, TransactionSummary
     from isocenter.encoding.files import RefusedFile
     from isocenter.server.config import Config
@@ -134,8 +134,8 @@ def request(
 @verbosity_options
 def list_(config: str | None, data: str | None, open_only: bool, limit: int, as_json: bool) -> None:
     """List what this node was asked to commit to, newest first. Works beside a running node."""
-    with _workflow(archive_config(config, data)) as workflow:
-        found = _commitments(workflow).list(open_only=open_only, limit=limit)
+    with _commitments(archive_config(config, data)) as commitments:
+        found = commitments.list(open_only=open_only, limit=limit) if commitments else []
     if as_json:
         show_json([_as_json(one) for one in found])
         return
@@ -165,9 +165,9 @@ def retry(config: str | None, data: str | None, transaction_uid: str) -> None:
     A running node takes it up within seconds, another one when it starts.
     """
     settings = archive_config(config, data)
-    with _workflow(settings) as workflow:
-        seconds = settings.commitment.retry_for
-        if not _commitments(workflow).revive(transaction_uid, seconds=seconds):
+    seconds = settings.commitment.retry_for
+    with _commitments(settings) as commitments:
+        if not (commitments and commitments.revive(transaction_uid, seconds=seconds)):
             raise CommandFailed(
                 f"No report of transaction {transaction_uid} waits to be delivered; "
                 "see `isocenter commit list`.",
@@ -207,18 +207,20 @@ def _of_studies(studies: tuple[str, ...], data: str | None) -> Iterator[Referenc
                 yield Reference(one.sop_class_uid, one.sop_instance_uid)
 
 
-def _workflow(config: Config) -> Workflow:
+@contextmanager
+def _commitments(config: Config) -> Iterator[Commitments | None]:
+    """The transactions of the local node; None where it has never run."""
+    from isocenter.archive.layout import WORKFLOW_FILE
+    from isocenter.archive.workflow.commitments import Commitments
+    from isocenter.archive.workflow.jobs import Jobs
     from isocenter.server.running import open_workflow
 
     require_archive(config)
-    return open_workflow(config)
-
-
-def _commitments(workflow: Workflow) -> Commitments:
-    from isocenter.archive.workflow.commitments import Commitments
-    from isocenter.archive.workflow.jobs import Jobs
-
-    return Commitments(workflow, Jobs(workflow))
+    if not (config.node.data_directory / WORKFLOW_FILE).is_file():
+        yield None
+        return
+    with open_workflow(config) as workflow:
+        yield Commitments(workflow, Jobs(workflow))
 
 
 def _as_json(one: TransactionSummary) -> dict[str, Any]:

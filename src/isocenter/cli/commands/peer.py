@@ -108,7 +108,7 @@ def list_(config: str | None, as_json: bool) -> None:
             "yes" if peer.tls else "no",
             _services(peer),
             ", ".join(map(transfer_syntax_keyword, peer.transfer_syntaxes)) or "-",
-            ", ".join(peer.commitment_delivery),
+            _delivery(peer),
         )
         for name, peer in peers.items()
     ]
@@ -191,6 +191,13 @@ def _place(peer: Peer) -> str:
     return harmless(
         f"[{peer.host}]:{peer.port}" if ":" in peer.host else f"{peer.host}:{peer.port}"
     )
+
+
+def _delivery(peer: Peer) -> str:
+    from isocenter.server.config_values import EVERY_DELIVERY
+
+    ways = peer.commitment_delivery
+    return "auto" if ways == EVERY_DELIVERY else "+".join(ways)
 
 
 def _services(peer: Peer) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,7 @@ from isocenter.cli.file_problems import input_exit_code, show_problems
 from isocenter.cli.input_files import collect, take_paths
 from isocenter.cli.options import association_options, no_effect, not_yet
 from isocenter.cli.verbosity import Verbosity, say
+from isocenter.errors import IsocenterError
 
 if TYPE_CHECKING:
     from isocenter.encoding.files import RefusedFile, StorableFile
@@ -46,7 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--window",
     type=click.IntRange(1, 64),
-    default=1,
+    default=8,
     show_default=True,
     metavar="N",
     help="Have up to N objects under way on an association, where the peer allows it.",
@@ -125,15 +129,7 @@ def command(
             input_exit_code(0, skipped, paths),
         )
     say(f"{plural(len(files), 'file')} to send, {len(skipped):,} skipped.")
-    with progress("Sending", len(files) * repeat) as bar:
-        done = 0
-
-        def on_result(result: FileResult) -> None:
-            nonlocal done
-            done += 1
-            bar.update(done)
-            say(harmless(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip()))
-
+    with _told(len(files) * repeat) as on_result:
         report = send_files(
             files,
             replace(destination, window=window),
@@ -148,13 +144,32 @@ def command(
         _show(report, skipped)
     code = _exit_code(report, paths, skipped)
     stored = [result.file for result in (*report.accepted, *report.warned)]
-    if commit and stored and not report.canceled:
-        committing, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
-        shown |= committing
-        code = found if code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT) and found else code
-    if as_json:
-        show_json(shown)
+    try:
+        if commit and stored and not report.canceled:
+            told, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+            shown |= told
+            if found and code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT):
+                code = found
+    except IsocenterError as error:
+        shown["commitment"] = {"error": str(error)}
+        raise
+    finally:  # what was stored is worth knowing, whatever came of the rest
+        if as_json:
+            show_json(shown)
     return code
+
+
+@contextmanager
+def _told(total: int) -> Iterator[Callable[[FileResult], None]]:
+    """What to call with each result as it comes: a progress bar, or lines with -v."""
+    with progress("Sending", total) as bar:
+        done = itertools.count(1)
+
+        def tell(result: FileResult) -> None:
+            bar.update(next(done))
+            say(harmless(f"{result.outcome.value} {result.file.path} {result.reason}".rstrip()))
+
+        yield tell
 
 
 def _commit(

@@ -71,7 +71,8 @@ def import_(paths: tuple[str, ...], config: str | None, data: str | None, as_jso
     """Take items from files: DICOM JSON, or worklist files as wlmscpfs has them.
 
     Of folders, *.wl, *.json and *.dcm at any depth are taken. A step that is on the worklist
-    already takes the attributes of the file and keeps its status, unless the file states one.
+    already takes the attributes of the file and keeps its status, unless the file states one. Of
+    a file with an unusable item, nothing is taken.
     """
     from isocenter.archive.workflow.worklist import Change, Worklist
 
@@ -99,8 +100,8 @@ def _import(worklist: Worklist, paths: Sequence[str]) -> tuple[Counter[Change], 
     problems: list[Problem] = []
     for path in worklist_files(map(Path, paths)):
         try:
-            for data_set in read_worklist_file(path):
-                changes.update(change for _, change in worklist.put(data_set))
+            data_sets = read_worklist_file(path)
+            changes.update(change for _, change in worklist.put(*data_sets))
         except OSError as error:
             problems.append((path, (error.strerror or "unreadable").lower()))
         except (EncodingError, InvalidWorklistItem) as error:
