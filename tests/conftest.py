@@ -19,6 +19,8 @@ settings.register_profile("prove", max_examples=2000, **_relaxed)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "isocenter"))
 
 IN_CI = os.environ.get("CI") == "true"
+# What a machine cannot have, and `.ci/run` has said so: dcmjs-dimse where npm reaches no registry.
+DONE_WITHOUT = os.environ.get("ISOCENTER_TESTS_WITHOUT", "").split()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,8 +29,9 @@ def pytest_runtest_makereport(item: pytest.Item):
     report = yield
     if IN_CI and report.skipped and item.get_closest_marker("interop"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome = "failed"
-        report.longrepr = f"{reason} (under CI=true every interoperability test must run)"
+        if not any(name in str(reason) for name in DONE_WITHOUT):
+            report.outcome = "failed"
+            report.longrepr = f"{reason} (under CI=true every interoperability test must run)"
     return report
 
 

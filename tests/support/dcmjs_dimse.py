@@ -32,7 +32,6 @@ def serve(folder: Path, *, port: int | None = None, **destinations: int) -> Serv
 
 
 def _node() -> str:
-    program = require("node", "nodejs")
     if not PACKAGE.is_dir():
         pytest.skip("dcmjs-dimse is not installed (`tools/peers` does so, with npm)")
-    return program
+    return require("node", "nodejs")
