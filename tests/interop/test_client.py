@@ -178,6 +178,7 @@ def test_leaving_the_loop_cancels_an_endless_query() -> None:
         match.PatientID = "7"
         patience = time.monotonic() + 20
         while not (told := event.is_cancelled) and time.monotonic() < patience:
+            time.sleep(0.01)  # only to let the thread that reads the C-CANCEL have its turn
             yield 0xFF00, match
         canceled.append(told)
         yield 0xFE00, None
