@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -101,14 +102,20 @@ def worker_of(node: Node, peer: str) -> int:
 
 
 def wait_until_all_serve(node: Node, count: int) -> None:
-    """Returns when every one of `count` workers takes associations."""
+    """Returns when every one of `count` workers takes associations, and none has any left."""
 
-    def spread() -> bool:
+    def on_each(associations: int) -> list[int]:
         with ExitStack() as stack:
-            load = [stack.enter_context(Peer.associated(node.port, ECHO)) for _ in range(4 * count)]
-            return len({worker_of(node, peer.name) for peer in load}) == count
+            peers = [
+                stack.enter_context(Peer.associated(node.port, ECHO)) for _ in range(associations)
+            ]
+            served = Counter(worker_of(node, peer.name) for peer in peers)
+        # What has ended must not count when the next connections are spread.
+        eventually(lambda: connections(node) == 0)
+        return [served[number] for number in range(count)]
 
-    eventually(lambda: len(workers(node)) == count and spread())
+    eventually(lambda: len(workers(node)) == count and all(on_each(4 * count)))
+    eventually(lambda: on_each(count) == [1] * count)
 
 
 def open_files(node: Node) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import resource
 import signal
 import socket
+from collections.abc import Iterator
 
 import structlog
 
@@ -16,6 +18,8 @@ from isocenter.archive.workflow import Workflow
 from isocenter.archive.workflow.jobs import Jobs
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
 
@@ -78,17 +82,31 @@ def allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Start a process in this: a Ctrl-C that comes before it can handle one then waits for it.
+
+    A signal that is held back is inherited as such, and let through by `stop_requested`.
+    """
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
 def stop_requested(loop: asyncio.AbstractEventLoop) -> asyncio.Event:
     """Return an event that SIGINT and SIGTERM set."""
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     return stop
 
 
 def ignore_signals() -> None:
     """Let an impatient second Ctrl-C not interrupt the sealing of packs."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 
 

@@ -28,6 +28,7 @@ from isocenter.server.running import (
     log_loop_error,
     open_workflow,
     release_jobs,
+    signals_held,
     stop_requested,
 )
 from isocenter.server.worker import (
@@ -80,7 +81,8 @@ class WorkerHandle:
                     args=(config, number, theirs, their_pipe),
                     name=f"worker-{number}",
                 )
-                self.process.start()
+                with signals_held():
+                    self.process.start()
             on_failure.pop_all()
 
     @property
