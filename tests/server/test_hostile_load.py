@@ -254,7 +254,7 @@ def test_peers_that_never_read_their_matches_hold_up_nobody(filled: Node):
 
 
 def test_pipelined_queries_do_not_pile_up(filled: Node):
-    """More requests at once than were negotiated (one): they must not each hold a connection."""
+    """More requests at once than are served: they must not each hold a connection."""
     before = open_files(filled)
     most = 0
     with Peer.associated(filled.port, FIND, receive_buffer=4096) as peer:

@@ -151,7 +151,8 @@ def test_a_move_is_cancelled_within_one_object(start):
             *_, (final, _) = responses
     remaining, completed, failed, _ = counters(final)
     assert (final.Status, failed, remaining + completed) == (0xFE00, 0, COUNT)
-    assert completed in (2, 3)
+    # Where the echo took longer than CANCEL_PATIENCE, what was under way was broken off.
+    assert completed in (1, 2, 3)
 
 
 def test_a_move_to_oneself_succeeds(start):

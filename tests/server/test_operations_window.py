@@ -10,8 +10,10 @@ from isocenter.encoding.files import StorableFile, collect_files
 from isocenter.services.association import Destination
 from isocenter.services.storage_scu import send_files
 from tests.cli.helpers import write_object
-from tests.server.support import COMMAND, ECHO, FIND, LAST, Peer, p_data
+from tests.server.support import COMMAND, ECHO, FIND, LAST, STORE, Peer, p_data, store_rq
+from tests.server.support_instances import instance
 from tests.server.support_nodes import configured
+from tests.support.node import Node
 
 RESOURCE_LIMITATION = 0x0213
 
@@ -39,8 +41,8 @@ def find_rq(message_id: int) -> bytes:
     return p_data(1, COMMAND | LAST, command) + p_data(1, LAST, identifier)
 
 
-@pytest.mark.parametrize(("window", "allowed"), [(None, 1), ((2, 1), 2), ((0, 0), 3)])
-def test_more_operations_than_negotiated_are_refused_and_the_others_served(
+@pytest.mark.parametrize(("window", "allowed"), [(None, 3), ((2, 1), 2), ((0, 0), 3)])
+def test_more_operations_than_allowed_are_refused_and_the_others_served(
     start_node, tmp_path: Path, window, allowed: int
 ) -> None:
     node = start_node(None, *configured(tmp_path, "[limits]\noperations = 3\n"))
@@ -65,3 +67,20 @@ def test_many_files_are_under_way_at_a_time(node, tmp_path: Path) -> None:
     report = send_files(files, destination)
     assert len(report.accepted) == 20
     assert report.associations == 1
+
+
+def test_objects_sent_ahead_without_a_negotiated_window_are_stored(node: Node) -> None:
+    """Senders that never negotiate and do not wait either: a refusal would lose their objects."""
+    objects = [instance(f"1.2.3.97.{number}") for number in range(8)]
+    with Peer.associated(node.port, STORE) as peer:
+        peer.send(
+            *(
+                p_data(1, COMMAND | LAST, store_rq(one, message_id=number).encode())
+                + p_data(1, LAST, one.data_set)
+                for number, one in enumerate(objects, 1)
+            )
+        )
+        answers = [peer.read_store_response() for _ in objects]
+    assert {
+        answer.message_id_being_responded_to: answer.status for answer in answers
+    } == dict.fromkeys(range(1, 9), 0)

@@ -8,6 +8,7 @@ import pytest
 
 from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.services.outgoing import Outgoing
+from isocenter.upperlayer.errors import ConnectionLostError
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
@@ -72,3 +73,36 @@ async def most_outstanding(operations: int | None) -> int:
 @pytest.mark.parametrize(("operations", "most"), [(None, 1), (1, 1), (3, 3), (8, 5)])
 def test_the_window_that_the_peer_performs_is_kept(operations: int | None, most: int) -> None:
     assert asyncio.run(most_outstanding(operations)) == most
+
+
+def test_an_association_lost_while_a_piece_was_read_ends_the_wait_for_room() -> None:
+    """A lost transport stays congested: nobody would ever say that there is room again."""
+
+    async def scene() -> None:
+        fake: Any = Connection()
+        outgoing = Outgoing(fake)
+        reading = asyncio.Event()
+        pieces = iter((False, True))
+
+        async def take_slowly() -> tuple[bytes, bool]:
+            if is_last := next(pieces):
+                await reading.wait()
+            return b"\0\0", is_last
+
+        request = CStoreRQ(
+            message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3"
+        )
+        sending = asyncio.create_task(outgoing.send_store(1, request, take_slowly))
+        await settle()
+        fake.congested = True
+        outgoing.end(ConnectionLostError("gone"))
+        reading.set()
+        await settle()
+        assert sending.done()
+        with pytest.raises(ConnectionLostError):
+            await sending
+        # The permit went back: who asks next hears of the end, too.
+        with pytest.raises(ConnectionLostError):
+            await outgoing.send_store(1, request, take)
+
+    asyncio.run(scene())

@@ -130,8 +130,8 @@ class LimitsSection(Section):
         default=8,
         ge=1,
         le=64,
-        description="Operations under way at one time on an association, for a peer that "
-        "negotiates an asynchronous operations window; without one it is 1 (PS3.7 D.3.3.3).",
+        description="Operations that a peer may have under way at one time on an association; a "
+        "smaller asynchronous operations window that it negotiates (PS3.7 D.3.3.3) goes first.",
     )
     object_size: Size = Field(
         default=16 * GIB, ge=MIB, le=1024 * GIB, description="The largest object that is stored."

@@ -107,6 +107,7 @@ class Node:
             self._reject(association, request, reject)
             return False
         association.allowed = self._allowed(association)
+        association.maximum_operations = self.config.limits.operations
         response = negotiate(
             request,
             self._acceptance.decisions(request, association.allowed),

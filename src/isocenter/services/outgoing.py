@@ -182,6 +182,7 @@ class Outgoing:
             if is_last:
                 return
             piece, is_last = await take()
+            self._check_alive()  # a lost transport stays congested: waiting would never end
             if connection.congested:
                 self._room = asyncio.get_running_loop().create_future()
                 await self._room

@@ -109,7 +109,7 @@ class ProvidedAssociation:
         self.unwelcome = False
         self.allowed: Collection[ServiceName] = SERVICE_NAMES
         self._paused = False
-        self._maximum_operations = 1  # what holds where nothing is negotiated (PS3.7 D.3.3.3)
+        self.maximum_operations = 1
 
     @property
     def host(self) -> str:
@@ -245,11 +245,15 @@ class ProvidedAssociation:
         self.log = self.log.bind(calling_ae=self.calling_ae_title)
 
     def _open_window(self) -> None:
-        """Keep to the operations that the answer allows each side to have outstanding."""
+        """Keep to the operations that the answer allows each side to have outstanding.
+
+        Where nothing is negotiated it is one (PS3.7 D.3.3.3), and we invoke no more; but a peer
+        that does is served as far as the node goes, for its only other answer is a failure.
+        """
         response = self.connection.core.response
         window = response and response.user_information.asynchronous_operations_window
         if window:
-            self._maximum_operations, ours = window
+            self.maximum_operations, ours = window
             self.outgoing.allow(ours)
 
     def _receive(self, received: DataReceived) -> None:
@@ -296,8 +300,8 @@ class ProvidedAssociation:
             text = "An operation with this message ID is still under way"
             refuse(self, context_id, message, status.DUPLICATE_INVOCATION, text)
             return
-        if len(self._operations) >= self._maximum_operations:
-            text = f"Only {self._maximum_operations} at a time: no wider window was negotiated"
+        if len(self._operations) >= self.maximum_operations:
+            text = f"Only {self.maximum_operations} operations at a time on this association"
             refuse(self, context_id, message, status.RESOURCE_LIMITATION, text)
             return
         context = self.connection.core.accepted_contexts[context_id]
