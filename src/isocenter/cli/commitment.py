@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from isocenter.cli import exit_codes
-from isocenter.cli.console import harmless, plural, show_table
-from isocenter.cli.file_problems import show_problems
+from isocenter.cli.console import harmless, show_table
 from isocenter.cli.options import PORT
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from isocenter.encoding.files import StorableFile
     from isocenter.services.association import Destination
     from isocenter.services.storage_commitment import Reference
     from isocenter.services.storage_commitment_scu import CommitmentOutcome, Verdict
