@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from mmap import PAGESIZE
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,17 @@ def test_who_sent_other_bytes_is_not_promised_those_that_are_kept(archive: Archi
     send(archive, other, announcement(sop_instance_uid(1)))
     assert check(archive, asked(1, 2), "SENDER") == [(0, PROCESSING_FAILURE)]
     assert check(archive, asked(1, 2), "ANOTHER") == []
+
+
+def test_every_page_of_an_instance_is_read_from_the_disk(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda fd, start, length, advice: dropped.append((start, length))
+    )
+    assert check(archive, asked(1, 2)) == []
+    assert len(dropped) == 2
+    # The kernel keeps pages that are named in part only.
+    assert all(start % PAGESIZE == length % PAGESIZE == 0 for start, length in dropped)
+    assert all(length > 0 for _, length in dropped)

@@ -29,6 +29,17 @@ class Archive:
         self.asked: list[list[str]] = []
         self.refusal = 0x0000
         self.reports = True
+        self.answer = self.on_action
+        self.storing: dict[str, int] = {}
+        self.refuse_again = False
+        self.stored: set[str] = set()
+
+    def on_store(self, event: Any) -> int:
+        uid = str(event.request.AffectedSOPInstanceUID)
+        if self.refuse_again and uid in self.stored:
+            return 0x0110
+        self.stored.add(uid)
+        return self.storing.get(uid, 0x0000)
 
     def on_action(self, event: Any) -> tuple[int, None]:
         items = list(event.action_information.ReferencedSOPSequence)
@@ -65,8 +76,8 @@ def archive() -> Archive:
 def peer(archive: Archive) -> Iterator[str]:
     """Where the archive listens."""
     with scp(
-        on_store=lambda event: 0x0000,
-        on_action=archive.on_action,
+        on_store=archive.on_store,
+        on_action=lambda event: archive.answer(event),
         configure=lambda ae: ae.add_supported_context(StorageCommitmentPushModel),
     ) as destination:
         yield f"{destination.host}:{destination.port}"
@@ -192,6 +203,58 @@ def test_store_does_not_delete_two_files_with_one_uid(
     assert twin.exists()
     assert files[0].exists()
     assert not files[1].exists()
+
+
+def test_store_does_not_delete_what_was_changed_while_it_waited(
+    run: Run, archive: Archive, peer: str, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.good = set(UIDS)
+    answer = archive.on_action
+
+    def edited_meanwhile(event: Any) -> tuple[int, None]:
+        content = files[0].read_bytes()
+        files[0].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # of the same length
+        return answer(event)
+
+    monkeypatch.setattr(archive, "answer", edited_meanwhile)
+    done = run("store", peer, "files", "--commit", "--delete")
+    assert done.exit_code == 40
+    assert "it has changed since it was sent" in done.stderr
+    assert [path.exists() for path in files] == [True, False, False, False]
+
+
+def test_store_does_not_delete_what_the_peer_altered(
+    run: Run, archive: Archive, peer: str, files: list[Path]
+) -> None:
+    archive.good = set(UIDS)
+    archive.storing[UIDS[1]] = 0xB006  # Elements Discarded
+    done = run("store", peer, "files", "--commit", "--delete")
+    assert done.exit_code == 40
+    assert "the peer stored it with a warning" in done.stderr
+    assert [path.exists() for path in files] == [False, True, False, False]
+
+
+def test_store_does_not_delete_a_file_whose_twin_was_refused(
+    run: Run, archive: Archive, peer: str, files: list[Path]
+) -> None:
+    write_object(files[0].with_name("twin.dcm"), 1, PatientName="ROE^JANE")
+    archive.good = set(UIDS)
+    archive.refuse_again = True
+    run("store", peer, "files", "--commit", "--delete", "--retries", "0")
+    assert [path.exists() for path in files] == [True, False, False, False]
+
+
+def test_store_leaves_links_and_what_they_lead_to(
+    run: Run, archive: Archive, peer: str, files: list[Path]
+) -> None:
+    link = files[0].with_name("link.dcm")
+    behind = files[0].rename(files[0].parent.parent / "elsewhere.dcm")
+    link.symlink_to(behind)
+    archive.good = set(UIDS)
+    done = run("store", peer, "files", "--commit", "--delete")
+    assert "it is a symbolic link" in done.stderr
+    assert link.is_symlink()
+    assert behind.exists()
 
 
 def test_store_deletes_nothing_unasked(

@@ -184,3 +184,8 @@ def test_any_json_becomes_a_data_set_or_a_refusal(model: object):
     except EncodingError:
         return
     assert from_json(to_json(elements)).keys() == elements.keys()
+
+
+def test_a_number_beyond_every_float_is_kept():
+    written = to_json({0x00201208: RawElement("IS", b"9" * 400)})
+    assert from_json(written) == {0x00201208: RawElement("IS", b"9" * 400)}

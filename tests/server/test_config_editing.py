@@ -1,5 +1,6 @@
 """Adding peers to a configuration file and taking them out, with nothing else changed."""
 
+import os
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -138,6 +139,15 @@ def test_mode_and_link_of_the_file_stay(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert path.stat().st_mode & 0o777 == 0o600
     assert "pacs" in said(path)["peers"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_file_stays_its_owners_when_root_edits_it(tmp_path: Path) -> None:
+    path = tmp_path / "node.toml"
+    path.write_text(WRITTEN_BY_HAND)
+    os.chown(path, 4711, 4712)
+    add_peer(path, "pacs", PACS)
+    assert (path.stat().st_uid, path.stat().st_gid) == (4711, 4712)
 
 
 def test_nothing_is_left_beside_the_file(tmp_path: Path) -> None:

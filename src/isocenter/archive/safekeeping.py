@@ -8,6 +8,7 @@ compared with what was received.
 import os
 from collections.abc import Sequence
 from itertools import groupby
+from mmap import PAGESIZE
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,8 +148,11 @@ class Safekeeping:
 
 def _is_intact(fd: int, location: Location) -> bool:
     """Whether the disk gives back what was received. Raises OSError where it gives nothing."""
-    # The kernel's pages may hold what an earlier, failed write never brought to the disk.
-    os.posix_fadvise(fd, location.offset, location.length, os.POSIX_FADV_DONTNEED)
+    # The kernel's pages may hold what an earlier, failed write never brought to the disk. It drops
+    # whole pages only, so those in which the record begins and ends are named whole.
+    start = location.offset // PAGESIZE * PAGESIZE
+    end = -(-(location.offset + location.length) // PAGESIZE) * PAGESIZE
+    os.posix_fadvise(fd, start, end - start, os.POSIX_FADV_DONTNEED)
     try:
         digest = dataset_digest(fd, location.offset, location.length, location.dataset_offset)
     except PackDamaged:

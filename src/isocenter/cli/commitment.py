@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from isocenter.cli import exit_codes
-from isocenter.cli.console import harmless, plural, show_table
-from isocenter.cli.file_problems import show_problems
+from isocenter.cli.console import harmless, show_table
 from isocenter.cli.options import PORT
 from isocenter.cli.verbosity import Verbosity, say
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from isocenter.encoding.files import StorableFile
     from isocenter.services.association import Destination
     from isocenter.services.storage_commitment import Reference
     from isocenter.services.storage_commitment_scu import CommitmentOutcome, Verdict
@@ -130,38 +126,3 @@ def outcome_exit_code(outcome: CommitmentOutcome) -> int:
         return exit_codes.SUCCESS
     failed = any(verdict.reason is not None for verdict in outcome.verdicts.values())
     return exit_codes.FAILED_STATUS if failed else exit_codes.NO_CONNECTION
-
-
-def delete_committed(
-    files: Sequence[StorableFile], outcome: CommitmentOutcome
-) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Remove the files whose instances are committed; return them, and what could not be removed.
-
-    Of several files with one SOP Instance UID the peer keeps one only, so none of them is removed.
-    """
-    from isocenter.services.storage_commitment import Reference
-
-    paths_of: dict[str, set[Path]] = {}
-    for file in files:
-        paths_of.setdefault(file.sop_instance_uid, set()).add(file.path)
-    deleted: list[Path] = []
-    kept: list[tuple[Path, str]] = []
-    for path, file in {file.path: file for file in files}.items():
-        verdict = outcome.verdicts.get(Reference(file.sop_class_uid, file.sop_instance_uid))
-        if verdict is None or not verdict.committed:
-            continue
-        if len(paths_of[file.sop_instance_uid]) > 1:
-            kept.append((path, "another file has the same SOP Instance UID"))
-            continue
-        try:
-            path.unlink()
-            deleted.append(path)
-        except OSError as error:
-            kept.append((path, error.strerror or "it cannot be deleted"))
-    return deleted, kept
-
-
-def show_deleted(deleted: Sequence[Path], kept: Sequence[tuple[Path, str]]) -> None:
-    """What was removed, and what was committed and yet not removed."""
-    show_problems(kept, "Did not delete")
-    say(f"Deleted {plural(len(deleted), 'committed file')}.", Verbosity.NORMAL)

@@ -135,7 +135,7 @@ def _decimal(text: str) -> int | float | str:
             number = convert(text)
         except ValueError:
             continue
-        if str(number) == text and math.isfinite(number):
+        if str(number) == text and (isinstance(number, int) or math.isfinite(number)):
             return number
     return text
 

@@ -167,13 +167,13 @@ class CommitmentDesk:
 
     async def run(self, job: Job) -> Callable[[], bool]:
         """Check a transaction's instances if that is still to be done, then deliver the report."""
+        times_asked = await self._on_thread(self._commitments.times_asked, job.subject)
         transaction = await self._on_thread(self._commitments.load, job.subject)
         if transaction is None:  # it has been forgotten meanwhile, and its job with it
             return lambda: False
         if transaction.state is not CommitmentState.CHECKED:
             transaction = await self._check(transaction)
         requester = Requester(transaction.number, transaction.requester_ae, transaction.provider_ae)
-        times_asked = await self._on_thread(self._commitments.times_asked, job.subject)
         await self._delivery.deliver(requester, _report(transaction))
         return partial(self._commitments.reported, job, times_asked)
 

@@ -133,14 +133,17 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _replace(file: Path, text: str) -> None:
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o644
+    before = file.stat() if file.exists() else None
     handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
     try:
         with open(handle, "wb") as stream:  # noqa: PTH123 - a descriptor, not a path
             stream.write(text.encode("utf-8"))
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).chmod(mode)
+        if before is not None:  # root may be editing what the node reads as somebody else
+            with suppress(PermissionError):
+                os.chown(temporary, before.st_uid, before.st_gid)
+        Path(temporary).chmod(before.st_mode & 0o777 if before is not None else 0o644)
         Path(temporary).replace(file)
     except BaseException:
         with suppress(OSError):

@@ -14,7 +14,7 @@ import structlog
 from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.layout import WORKFLOW_FILE
-from isocenter.archive.workflow import Workflow
+from isocenter.archive.workflow import Workflow, WorkflowUnavailable
 from isocenter.archive.workflow.jobs import Jobs
 from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
@@ -65,14 +65,20 @@ def open_archive(
     )
 
 
-def open_workflow(config: Config) -> Workflow:
-    """Open the workflow database of the archive that a configuration names."""
-    return Workflow(config.node.data_directory / WORKFLOW_FILE)
+def open_workflow(config: Config, *, required: bool = True) -> Workflow:
+    """Open the workflow database of the archive that a configuration names.
+
+    A node does not require it: no image is turned away because the worklist's file is damaged.
+    """
+    return Workflow(config.node.data_directory / WORKFLOW_FILE, required=required)
 
 
 def release_jobs(workflow: Workflow) -> None:
     """Make jobs due that an earlier run of the node was working on when it ended."""
-    Jobs(workflow).revoke_leases()
+    try:
+        Jobs(workflow).revoke_leases()
+    except WorkflowUnavailable as error:
+        log.error("worklist, procedure steps and commitment do not work for now", error=error)
 
 
 def allow_many_files() -> None:

@@ -40,7 +40,7 @@ def serve(config: Config, on_listening: Callable[[int], None] | None = None) -> 
     with (
         bind(config) as listener,
         open_archive(config) as archive,
-        open_workflow(config) as workflow,
+        open_workflow(config, required=False) as workflow,
     ):
         release_jobs(workflow)
         asyncio.run(_serve(config, archive, workflow, listener, on_listening))

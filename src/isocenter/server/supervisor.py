@@ -275,7 +275,7 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
         require_index(folder)
         with Index.open(folder / INDEX_FILE) as index:
             recover_archive(folder, index)
-            with open_workflow(config) as workflow:
+            with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
             asyncio.run(_supervise(config, index, lock, listener, on_listening))
 

@@ -63,7 +63,7 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
             with (
                 index,
                 open_archive(config, worker=str(number), index=index) as archive,
-                open_workflow(config) as workflow,
+                open_workflow(config, required=False) as workflow,
             ):
                 asyncio.run(_Worker(config, control).run(archive, workflow))
                 ignore_signals()

@@ -75,6 +75,14 @@ def test_a_repetition_makes_a_waiting_report_due(commitments: Commitments, clock
     assert [one.subject for one in commitments.jobs.claim("commitment", 5)] == [made.number]
 
 
+def test_what_is_asked_for_again_is_checked_again(commitments: Commitments, clock: Clock) -> None:
+    made = register(commitments)
+    commitments.checked(made.number, {0: 0x0112})
+    commitments.jobs.retry_at(made.job, clock.now + 500, "")
+    register(commitments)  # the missing instance has been sent since
+    assert commitments.load(made.number).state is CommitmentState.ACCEPTED
+
+
 def test_another_request_under_the_same_uid_is_a_conflict(commitments: Commitments) -> None:
     register(commitments)
     assert register(commitments, INSTANCES[:4]).outcome is Registered.CONFLICT
@@ -127,7 +135,7 @@ def test_who_asks_again_while_the_report_is_under_way_gets_another(
     register(commitments)
     assert commitments.reported(made.job, times_asked)
     (again,) = commitments.jobs.claim("commitment", 5)
-    assert commitments.load(made.number).state is CommitmentState.CHECKED
+    assert commitments.load(made.number).state is CommitmentState.ACCEPTED
     assert commitments.reported(again, commitments.times_asked(made.number))
     assert commitments.list()[0].state is CommitmentState.REPORTED
 

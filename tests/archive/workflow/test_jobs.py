@@ -184,3 +184,12 @@ def test_pauses_grow_up_to_a_bound(attempts: int) -> None:
     pause = Backoff(10, 3600).delay(attempts)
     plain = min(10 * 2 ** min(attempts - 1, 20), 3600)
     assert plain <= pause <= 1.25 * plain
+
+
+def test_a_clock_that_was_set_back_delays_no_job(
+    jobs: Jobs, workflow: Workflow, clock: Clock
+) -> None:
+    add(jobs, workflow, claimed=True)  # by a process that is killed now
+    clock.now -= 86400
+    assert len(jobs.claim(KIND, 5)) == 1
+    assert jobs.claim(KIND, 5) == []

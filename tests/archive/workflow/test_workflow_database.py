@@ -103,3 +103,15 @@ def test_a_schema_that_cannot_be_made_is_a_sentence(
     monkeypatch.setattr(database_module, "_connect", full)
     with pytest.raises(WorkflowUnusable, match="disk is full"):
         Workflow(tmp_path / "workflow.sqlite")
+
+
+def test_what_is_not_required_is_opened_once_it_is_mended(tmp_path: Path) -> None:
+    path = tmp_path / "workflow.sqlite"
+    path.write_bytes(b"no database at all" * 1000)
+    with Workflow(path, required=False) as workflow:
+        for _ in range(2):
+            with pytest.raises(WorkflowUnavailable, match="not a database"), workflow.reading():
+                pass
+        path.unlink()
+        with workflow.writing() as connection:
+            connection.execute(insert(failure), A_FAILURE)

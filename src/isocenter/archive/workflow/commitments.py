@@ -106,7 +106,7 @@ class Commitments:
         """Make a request durable, with a job that this process has claimed.
 
         It is given up after `seconds`; `limit` bounds the instances of all open transactions. A
-        transaction that was reported may be asked for again: it is then checked anew.
+        transaction may be asked for again, reported or not: it is then checked anew.
         """
         digest = _digest(instances)
         with self._workflow.writing() as connection:
@@ -119,7 +119,13 @@ class Commitments:
             if known is not None and known.digest != digest:
                 return Registration(Registered.CONFLICT)
             if known is not None and known.state in _OPEN:
-                self._update(connection, known.id, times_asked=commitment.c.times_asked + 1)
+                self._update(
+                    connection,
+                    known.id,
+                    # What was missing may have been sent meanwhile: it is checked anew.
+                    state=CommitmentState.ACCEPTED.value,
+                    times_asked=commitment.c.times_asked + 1,
+                )
                 self.jobs.revive(connection, JOB_KIND, known.id, seconds=seconds)
                 return Registration(Registered.REPEATED, known.id)
             if _open_instances(connection) + len(instances) > limit:
@@ -171,12 +177,13 @@ class Commitments:
     def reported(self, claimed: Job, times_asked: int) -> bool:
         """The requester has taken the report; False if the job was lost meanwhile.
 
-        `times_asked` is from before the report was sent: if it was asked for again since then, the
-        job is due once more.
+        `times_asked` is from before the check: if it was asked for again since then, the job is
+        due once more, check included.
         """
         with self._workflow.writing() as connection:
             asked = select(commitment.c.times_asked).where(commitment.c.id == claimed.subject)
             if (connection.execute(asked).scalar() or 0) > times_asked:
+                self._update(connection, claimed.subject, state=CommitmentState.ACCEPTED.value)
                 return self.jobs.hand_back(connection, claimed)
             if not self.jobs.finish(connection, claimed):
                 return False

@@ -5,6 +5,7 @@ time and the others wait, which is no burden at some writes a second.
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,12 +38,17 @@ _MIGRATIONS = Migrations(
 class Workflow:
     """The workflow database of an archive; a context manager. For any thread.
 
-    Raises WorkflowUnusable; its transactions raise WorkflowUnavailable.
+    Raises WorkflowUnusable; its transactions raise WorkflowUnavailable. One that is not `required`
+    is opened with its first transaction, and again with each one until that works: what can do
+    without it runs on, and once the file is mended nobody need be told.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, required: bool = True) -> None:
         self.path = path
-        migrate(path, _MIGRATIONS, _connect)
+        self._opening = threading.Lock()
+        self._opened = False
+        if required:
+            self._open()
         self._engine = create_engine(
             "sqlite://",
             creator=lambda: _connect(path),
@@ -77,8 +83,19 @@ class Workflow:
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
 
+    def _open(self) -> None:
+        with self._opening:
+            if not self._opened:
+                migrate(self.path, _MIGRATIONS, _connect)
+                self._opened = True
+
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Connection]:
+        try:
+            if not self._opened:
+                self._open()
+        except WorkflowUnusable as error:
+            raise WorkflowUnavailable(str(error)) from error
         try:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql(begin)

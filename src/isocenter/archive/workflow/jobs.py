@@ -104,8 +104,13 @@ class Jobs:
         return Job(number, kind, subject, int(claimed), now + seconds)
 
     def claim(self, kind: str, limit: int) -> list[Job]:
-        """Take jobs that are due, the longest due first, those of dead processes included."""
-        due = job.c.due_at <= self.clock()
+        """Take jobs that are due, the longest due first, those of dead processes included.
+
+        Where the clock was set back, so are those that were changed in what is now the future:
+        otherwise they, and the lease of a process that was killed, would wait until then.
+        """
+        now = self.clock()
+        due = (job.c.due_at <= now) | (job.c.changed_at > now + self.lease)
         alive = job.c.state.in_((JobState.WAITING.value, JobState.RUNNING.value))
         return self._claim((job.c.kind == kind) & alive & due, limit)
 

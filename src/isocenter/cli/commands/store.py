@@ -14,14 +14,13 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.commitment import (
     commitment_options,
-    delete_committed,
     outcome_as_json,
     outcome_exit_code,
     request_commitment,
-    show_deleted,
     show_outcome,
 )
 from isocenter.cli.console import harmless, megabytes, plural, progress, show_json, show_table
+from isocenter.cli.deletion import delete_committed, facts_of, show_deleted
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.file_problems import input_exit_code, show_problems
 from isocenter.cli.input_files import collect, take_paths
@@ -30,7 +29,10 @@ from isocenter.cli.verbosity import Verbosity, say
 from isocenter.errors import IsocenterError
 
 if TYPE_CHECKING:
-    from isocenter.encoding.files import RefusedFile, StorableFile
+    from pathlib import Path
+
+    from isocenter.cli.deletion import Facts
+    from isocenter.encoding.files import RefusedFile
     from isocenter.services.association import Destination
     from isocenter.services.storage_report import FileResult, SendReport
 
@@ -129,6 +131,7 @@ def command(
             input_exit_code(0, skipped, paths),
         )
     say(f"{plural(len(files), 'file')} to send, {len(skipped):,} skipped.")
+    before = facts_of(files) if delete else None
     with _told(len(files) * repeat) as on_result:
         report = send_files(
             files,
@@ -143,10 +146,9 @@ def command(
     if not as_json:
         _show(report, skipped)
     code = _exit_code(report, paths, skipped)
-    stored = [result.file for result in (*report.accepted, *report.warned)]
     try:
-        if commit and stored and not report.canceled:
-            told, found = _commit(destination, stored, wait, listen, delete, quiet=as_json)
+        if commit and (report.accepted or report.warned) and not report.canceled:
+            told, found = _commit(destination, report, wait, listen, before, quiet=as_json)
             shown |= told
             if found and code in (exit_codes.SUCCESS, exit_codes.INVALID_INPUT):
                 code = found
@@ -174,24 +176,28 @@ def _told(total: int) -> Iterator[Callable[[FileResult], None]]:
 
 def _commit(
     destination: Destination,
-    stored: list[StorableFile],
+    report: SendReport,
     wait: float,
     listen: int | None,
-    delete: bool,
+    before: dict[Path, Facts] | None,
     *,
     quiet: bool,
 ) -> tuple[dict[str, Any], int]:
-    """Ask for commitment of what was stored; what to tell about it, and the exit code."""
+    """Ask for commitment of what was stored; what to tell about it, and the exit code.
+
+    `before` has the facts of the files where they are to be deleted.
+    """
     from isocenter.services.storage_commitment import Reference
 
+    stored = [result.file for result in (*report.accepted, *report.warned)]
     references = [Reference(file.sop_class_uid, file.sop_instance_uid) for file in stored]
     outcome = request_commitment(destination, references, wait=wait, listen=listen)
     told: dict[str, Any] = {"commitment": outcome_as_json(outcome)}
     code = outcome_exit_code(outcome)
     if not quiet:
         show_outcome(outcome)
-    if delete:
-        deleted, kept = delete_committed(stored, outcome)
+    if before is not None:
+        deleted, kept = delete_committed(report, outcome, before)
         told["deleted"] = [str(path) for path in deleted]
         show_deleted(deleted, kept)
         code = code or (exit_codes.UNWRITABLE_OUTPUT if kept else exit_codes.SUCCESS)
