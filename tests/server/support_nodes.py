@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -15,7 +15,7 @@ from isocenter.archive.layout import INDEX_FILE, PACKS
 from isocenter.archive.maintenance import verify
 from tests.server.support import ECHO, Peer
 from tests.server.support_instances import Instance, stored
-from tests.support.node import Node
+from tests.support.node import Node, isocenter_json
 
 PATIENCE = 15.0
 
@@ -116,6 +116,12 @@ def wait_until_all_serve(node: Node, count: int) -> None:
 
     eventually(lambda: len(workers(node)) == count and all(on_each(4 * count)))
     eventually(lambda: on_each(count) == [1] * count)
+
+
+def failures(node: Node) -> list[dict[str, Any]]:
+    """What `isocenter explain` tells of the node."""
+    found: list[dict[str, Any]] = isocenter_json("explain", "--data", node.data)
+    return found
 
 
 def open_files(node: Node) -> int:

@@ -10,16 +10,11 @@ from isocenter.dictionary.sop_classes import VERIFICATION
 from isocenter.upperlayer.pdu import Abort
 from tests.server.support import ECHO, FIND, STORE, Peer
 from tests.server.support_instances import PATIENT, instance
-from tests.server.support_nodes import configured, eventually
-from tests.support.node import Node, isocenter, isocenter_json
+from tests.server.support_nodes import configured, eventually, failures
+from tests.support.node import Node, isocenter
 
 UNKNOWN_SYNTAX = (VERIFICATION, "1.2.3.4")
 PRINTING = ("1.2.840.10008.5.1.1.9", ECHO[1])
-
-
-def failures(node: Node) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = isocenter_json("explain", "--data", node.data)
-    return found
 
 
 def the_failure(node: Node, what: str) -> dict[str, Any]:

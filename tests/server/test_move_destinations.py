@@ -13,7 +13,7 @@ from pynetdicom.sop_class import CTImageStorage, StudyRootQueryRetrieveInformati
 
 from isocenter.services.association import Destination
 from tests.server.support_instances import instance
-from tests.server.support_nodes import configured, log_lines, memory
+from tests.server.support_nodes import configured, eventually, failures, log_lines, memory
 from tests.server.support_retrieve import (
     COUNT,
     answers,
@@ -94,6 +94,8 @@ def test_a_destination_that_hangs_in_the_middle(start):
             released.set()
     assert (final.Status, counters(final)) == (0xB000, (None, 4, 1, 0))
     assert failed_uids(identifier) == uids(2)
+    kept = eventually(lambda: [one for one in failures(node) if one["what"] == "sub-operation"])
+    assert "did not answer a C-STORE" in kept[0]["diagnosis"]
 
 
 def test_a_destination_that_aborts_half_way(start):

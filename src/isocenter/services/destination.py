@@ -234,6 +234,8 @@ class DestinationAssociation:
             called_ae=self._request.called_ae_title,
             why=why,
         )
+        if self._ended is None:  # its end would have been kept already
+            self._failed("sub-operation", why)
         self.abort()
 
     def handle(self, event: Event) -> None:
