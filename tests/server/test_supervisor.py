@@ -226,7 +226,7 @@ def test_orphaned_workers_and_a_new_node_do_not_write_at_once(pair: Node):
                 assert refusals < 40
         finish(senders)
         assert again.stop(trouble_expected=True) == 0  # the orphans write to the same log
-    assert refusals
+    # Whether there was a refusal depends on who is faster: an orphan to end, or a node to start.
     # Orphans that cannot reach the index refuse with A700; what they acknowledged counts.
     assert_all_there(pair.data, [one for sender in senders for one in sender.acknowledged])
 

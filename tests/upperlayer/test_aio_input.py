@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
+from isocenter.upperlayer.state_machine import State
 
 
 class Silent:
@@ -65,6 +67,35 @@ def test_input_that_may_not_be_read_now_is_none() -> None:
         protocol.drop()
         await asyncio.sleep(0)
         assert not protocol.has_input()
+        theirs.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_waits_for_our_answer_is_not_idle() -> None:
+    async def scenario() -> None:
+        protocol, theirs = await connected()
+        real, user = protocol.core, protocol._user
+        expired: list[float] = []
+
+        def expire(now: float) -> list[Any]:
+            expired.append(now)
+            return []
+
+        fake: Any = SimpleNamespace(
+            state=State.Sta6, deadline=0.0, inside_pdu=False, expire=expire, take_output=list
+        )
+        protocol.core = fake
+        protocol.flush = lambda: None  # type: ignore[method-assign]
+        for answering, inside_pdu, expirations in ((True, False, 0), (True, True, 1)):
+            user.answering, fake.inside_pdu = answering, inside_pdu  # type: ignore[misc]
+            protocol._expire()
+            assert len(expired) == expirations
+        user.answering, fake.inside_pdu = False, False  # type: ignore[misc]
+        protocol._expire()
+        assert len(expired) == 2
+        protocol.core = real
+        protocol.drop()
         theirs.close()
 
     asyncio.run(scenario())

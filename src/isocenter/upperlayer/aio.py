@@ -290,7 +290,8 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._timer = None
         now = self._loop.time()
         deadline = self.core.deadline
-        if self._held_back and self.core.state is State.Sta6:  # whom we keep waiting is not late
+        waits_for_us = self._held_back or (self._user.answering and not self.core.inside_pdu)
+        if waits_for_us and self.core.state is State.Sta6:  # whom we keep waiting is not late
             self._timer = self._loop.call_later(_PATIENCE, self._expire)
         elif deadline is not None and deadline <= now:
             self._dispatch(self.core.expire(now))
