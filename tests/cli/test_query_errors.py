@@ -58,7 +58,7 @@ def test_a_list_of_uids_is_checked_before_anything_is_sent(run: Run) -> None:
     wrong = run("move", "localhost:1", "--from", "wrong")
     assert wrong.exit_code == exit_codes.SYNTAX
     assert "'banana'" in wrong.stderr
-    assert run("get", "localhost:1", "--from", "absent").exit_code == exit_codes.SYNTAX
+    assert run("get", "localhost:1", "--from", "absent").exit_code == exit_codes.UNREADABLE_INPUT
 
 
 @pytest.mark.parametrize("command", ["find", "get", "move"])
@@ -117,3 +117,17 @@ def test_a_query_file_in_a_syntax_of_other_times_is_refused(place: Path) -> None
     path.write_bytes(path.read_bytes().replace(little, big))
     with pytest.raises(CommandFailed, match="Big Endian"):
         read_query_file(path)
+
+
+@pytest.mark.parametrize("command", [("get",), ("move", "-aem", "WS")])
+def test_a_list_of_uids_that_is_not_there_is_20(run: Run, command: tuple[str, ...]) -> None:
+    verb, *rest = command
+    result = run(verb, "localhost", "1", *rest, "--from", "missing.txt")
+    assert result.exit_code == 20
+    assert "missing.txt: No such file or directory" in result.stderr
+
+
+def test_an_id_that_is_no_number_is_told_of_in_plain_words(run: Run) -> None:
+    result = run("explain", "abc")
+    assert result.exit_code == 1
+    assert "'abc' is not a valid number of a failure" in result.stderr

@@ -7,10 +7,10 @@ import shutil
 import sys
 from pathlib import Path
 
-from isocenter.cli.peer_address import DEFAULT_CALLED_AE
 from isocenter.server.addressing import DEFAULT_PORT
 from isocenter.server.config import Config
 from isocenter.server.config_values import Durability, is_loopback
+from isocenter.server.peer_address import DEFAULT_CALLED_AE
 
 _PROMISES: dict[Durability, str] = {
     "group": "group: an accepted object survives a power failure",

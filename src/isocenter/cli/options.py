@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from isocenter.cli.peer_address import calling_ae_title, resolve_peer
 from isocenter.cli.verbosity import say, verbosity_options
+from isocenter.server.calling import destination_of
 
 if TYPE_CHECKING:
     from isocenter.upperlayer.user_information import UserIdentity
@@ -45,25 +45,16 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
         password_file: str | None,
         **arguments: Any,
     ) -> Any:
-        from isocenter.services.association import Destination
-        from isocenter.upperlayer.limits import Timeouts
-
-        address = resolve_peer(peer, port, called_ae, config)
-        patience = association_timeout or A_DAY
-        destination = Destination(
-            host=address.host,
-            port=address.port,
-            called_ae=address.ae_title,
-            calling_ae=calling_ae_title(calling_ae, config),
+        destination = destination_of(
+            peer,
+            port,
+            called_ae=called_ae,
+            calling_ae=calling_ae,
+            config=config,
             maximum_length=maximum_pdu,
             connect_timeout=connect_timeout or A_DAY,
+            association_timeout=association_timeout or A_DAY,
             response_timeout=response_timeout or A_DAY,
-            timeouts=Timeouts(
-                association=patience,
-                release=patience,
-                idle=max(600.0, response_timeout or A_DAY),
-            ),
-            transfer_syntaxes=address.transfer_syntaxes,
             user_identity=_user_identity(user, password_file),
         )
         say(f"{destination.calling_ae} calls {destination}.")

@@ -13,7 +13,6 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless
 from isocenter.cli.failures import exit_code_of
-from isocenter.cli.peer_address import PeerAddress, address_of
 from isocenter.dictionary.sop_classes import (
     MODALITY_WORKLIST_FIND,
     MPPS,
@@ -28,6 +27,7 @@ from isocenter.dictionary.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 from isocenter.errors import IsocenterError
+from isocenter.server.peer_address import PeerAddress, address_of
 from isocenter.services.service_names import ServiceName, service_name
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from isocenter.cli.peer_address import parse_address
+from isocenter.server.peer_address import parse_address
 
 
 def take_port(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from os import PathLike
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +27,25 @@ if TYPE_CHECKING:
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 Ask = Callable[["Elements", int | None], Iterator["RetrieveProgress"]]
 
+
+class _UidFile(click.File):
+    """A file that cannot be opened is an input file that cannot be read, no wrong command line."""
+
+    def convert(
+        self,
+        value: str | PathLike[str] | IO[Any],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> IO[Any]:
+        """The open file. Raises CommandFailed."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            reason = error.message.rpartition(": ")[2]
+            text = f"{value}: {reason}; --from needs a file with UIDs, one a line."
+            raise CommandFailed(text, exit_codes.UNREADABLE_INPUT) from None
+
+
 _OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "-k",
@@ -38,7 +58,7 @@ _OPTIONS: tuple[Decorator, ...] = (
     click.option(
         "--from",
         "uid_file",
-        type=click.File("r", encoding="utf-8", errors="replace"),
+        type=_UidFile("r", encoding="utf-8", errors="replace"),
         metavar="FILE",
         help="Retrieve the UIDs in FILE, one a line (- is standard input): of studies, or with -L "
         "of series or images. Many go into one request.",

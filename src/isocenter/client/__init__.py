@@ -11,7 +11,14 @@ Data sets are pydicom's. Errors derive from `isocenter.errors.IsocenterError`.
 
 from isocenter.client.connecting import connect
 from isocenter.client.connection import Connection
-from isocenter.client.errors import InputError, RequestFailed
+from isocenter.client.errors import InputError, KeysNotSupported, RequestFailed
 from isocenter.services.query_options import QueryOptions
 
-__all__ = ["Connection", "InputError", "QueryOptions", "RequestFailed", "connect"]
+__all__ = [
+    "Connection",
+    "InputError",
+    "KeysNotSupported",
+    "QueryOptions",
+    "RequestFailed",
+    "connect",
+]

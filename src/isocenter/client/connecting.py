@@ -5,14 +5,14 @@ from __future__ import annotations
 from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from isocenter.cli.peer_address import calling_ae_title, resolve_peer
 from isocenter.client.connection import Connection
-from isocenter.services.association import Destination
+from isocenter.server.calling import destination_of
 from isocenter.services.query_options import QueryOptions
-from isocenter.upperlayer.limits import Timeouts
 
 if TYPE_CHECKING:
     import ssl
+
+    from isocenter.upperlayer.user_information import UserIdentity
 
 
 def connect(
@@ -28,6 +28,7 @@ def connect(
     response_timeout: float = 60.0,
     maximum_length: int = 131072,
     ssl_context: ssl.SSLContext | None = None,
+    user_identity: UserIdentity | None = None,
 ) -> Connection:
     """Connect to a DICOM node, and establish a first association with it (PS3.8 7.1).
 
@@ -44,6 +45,7 @@ def connect(
         response_timeout: seconds for each DIMSE response; every pending one starts them anew.
         maximum_length: bytes of the longest P-DATA-TF that we take (PS3.8 D.1).
         ssl_context: a TLS context; without one the connection is plain.
+        user_identity: what the peer is told of the user (PS3.7 D.3.3.7); unencrypted without TLS.
 
     Returns:
         A context manager that releases every association at its end, and aborts them if the
@@ -54,22 +56,18 @@ def connect(
         ConnectFailed, ConnectTimeout: nothing listens there, or it does not answer.
         AssociationRejectedError, AssociationAbortedError: the node does not want us.
     """
-    configured = None if config is None else fspath(config)
-    address = resolve_peer(peer, port, called_ae, configured)
-    destination = Destination(
-        host=address.host,
-        port=address.port,
-        called_ae=address.ae_title,
-        calling_ae=calling_ae_title(calling_ae, configured),
+    destination = destination_of(
+        peer,
+        port,
+        called_ae=called_ae,
+        calling_ae=calling_ae,
+        config=None if config is None else fspath(config),
         maximum_length=maximum_length,
         connect_timeout=connect_timeout,
+        association_timeout=association_timeout,
         response_timeout=response_timeout,
-        timeouts=Timeouts(
-            association=association_timeout,
-            release=association_timeout,
-            idle=max(600.0, response_timeout),
-        ),
         ssl_context=ssl_context,
+        user_identity=user_identity,
     )
     connection = Connection(destination, options or QueryOptions())
     connection.open()

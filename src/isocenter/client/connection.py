@@ -274,6 +274,21 @@ class Connection:
         ]
         return commit_instances(self.destination, references, wait=wait, listener=listener)
 
+    def create_step(self, attributes: Dataset, sop_instance_uid: str | None = None) -> str:
+        """N-CREATE (PS3.4 F.7.2.1): a procedure step has begun; returns its SOP Instance UID.
+
+        Without `sop_instance_uid` the peer chooses one. Raises RequestFailed, InputError.
+        """
+        from isocenter.client import steps
+
+        return steps.begin(self._pool, attributes, sop_instance_uid)
+
+    def set_step(self, sop_instance_uid: str, modifications: Dataset) -> None:
+        """N-SET (PS3.4 F.7.2.2): the step goes on, or has ended; raises as `create_step` does."""
+        from isocenter.client import steps
+
+        steps.change(self._pool, sop_instance_uid, modifications)
+
     def store(
         self,
         *items: str | PathLike[str] | Dataset,

@@ -12,6 +12,10 @@ class InputError(IsocenterError, ValueError):
     """What was to be sent cannot be: no DICOM object, or no identifier."""
 
 
+class KeysNotSupported(UserWarning):
+    """The peer neither matched nor returned some of the keys (FF01H, PS3.4 C.4.1.1.4)."""
+
+
 class RequestFailed(ServiceError):
     """The peer did not do what it was asked to, or not all of it.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from isocenter.client.errors import RequestFailed
+from isocenter.client.errors import KeysNotSupported, RequestFailed
 from isocenter.client.pool import QUERY, AssociationPool, receiving_kind
 from isocenter.services.retrieve_outcome import RetrieveOutcome
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from isocenter.encoding.elements import Elements
     from isocenter.services.retrieve_scu import RetrieveProgress
+
+_PENDING_WARNING = 0xFF01  # PS3.4 C.4.1.1.4: some optional keys are neither matched nor returned
 
 OnProgress = Callable[["RetrieveProgress"], object]
 
@@ -64,14 +67,23 @@ class Requests:
 def find_matches(
     pool: AssociationPool, model_uid: str, request: Elements, limit: int | None
 ) -> Iterator[Dataset]:
-    """The matches of a C-FIND, as data sets. Raises RequestFailed."""
+    """The matches of a C-FIND, as data sets. Raises RequestFailed.
+
+    Warns once with KeysNotSupported where the peer did not support every key.
+    """
     from isocenter.services.data_sets import to_dataset
+
+    warned = False
 
     with pool.lend(QUERY) as association:
         responses = association.find(model_uid, request, cancel_after=limit)
         with closing(responses):
             for response in responses:
                 status = response.status
+                if status.code == _PENDING_WARNING and not warned:
+                    warned = True
+                    text = f"{pool.destination} does not support all of these keys (FF01H)."
+                    warnings.warn(text, KeysNotSupported, stacklevel=2)
                 if status.is_pending:
                     yield to_dataset(response.identifier)
                 elif status.is_failure:

@@ -23,8 +23,12 @@ if TYPE_CHECKING:
     from isocenter.server.config import Config
 
 
+class _FailureId(click.IntRange):
+    name = "number of a failure"  # click says "is not a valid ..."
+
+
 @click.command("explain")
-@click.argument("number", metavar="[ID]", type=click.IntRange(1), required=False)
+@click.argument("number", metavar="[ID]", type=_FailureId(1), required=False)
 @click.option(
     "--last",
     type=click.IntRange(1, 1_000_000),

@@ -8,9 +8,9 @@ import click
 
 from isocenter.cli.associate import associate
 from isocenter.cli.options import association_options
-from isocenter.cli.peer_address import checked_ae_title
 from isocenter.cli.query_options import Question, tell_missing
 from isocenter.cli.retrieval import conclude, follow, requests_for, retrieve_options
+from isocenter.server.peer_address import checked_ae_title
 
 if TYPE_CHECKING:
     from typing import TextIO

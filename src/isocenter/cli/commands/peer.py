@@ -12,10 +12,10 @@ from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, plural, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.options import config_option
-from isocenter.cli.peer_address import AddressError, calling_ae_title, parse_address
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 from isocenter.server.addressing import DEFAULT_PORT
 from isocenter.server.config_file import DEFAULT_FILE, find_config_file
+from isocenter.server.peer_address import AddressError, calling_ae_title, parse_address
 from isocenter.services.service_names import SERVICE_NAMES
 
 if TYPE_CHECKING:

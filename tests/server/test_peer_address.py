@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.cli.peer_address import (
+from isocenter.server.peer_address import (
     AddressError,
     PeerAddress,
     calling_ae_title,
@@ -24,6 +24,12 @@ ae_title = "PACS"
 host = "192.0.2.5"
 port = 104
 """
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty working directory: nobody's configuration is found by accident."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize(
