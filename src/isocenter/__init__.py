@@ -6,9 +6,22 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from isocenter.client import Connection, QueryOptions, RequestFailed, connect
+    from isocenter.client import (
+        Connection,
+        KeysNotSupported,
+        QueryOptions,
+        RequestFailed,
+        connect,
+    )
 
-__all__ = ["Connection", "QueryOptions", "RequestFailed", "__version__", "connect"]
+__all__ = [
+    "Connection",
+    "KeysNotSupported",
+    "QueryOptions",
+    "RequestFailed",
+    "__version__",
+    "connect",
+]
 
 __version__ = "0.1.0"
 

@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -102,20 +101,28 @@ def worker_of(node: Node, peer: str) -> int:
 
 
 def wait_until_all_serve(node: Node, count: int) -> None:
-    """Returns when every one of `count` workers takes associations, and none has any left."""
+    """Returns when every one of `count` workers takes associations."""
+    eventually(lambda: len(workers(node)) == count and len(_served(node, 4 * count)) == count)
 
-    def on_each(associations: int) -> list[int]:
-        with ExitStack() as stack:
-            peers = [
-                stack.enter_context(Peer.associated(node.port, ECHO)) for _ in range(associations)
-            ]
-            served = Counter(worker_of(node, peer.name) for peer in peers)
-        # What has ended must not count when the next connections are spread.
+
+def wait_until_evenly_served(node: Node, count: int) -> None:
+    """The same for a node that nobody else uses: and none counts an association that has ended."""
+
+    def evenly() -> bool:
+        served = _served(node, count)
         eventually(lambda: connections(node) == 0)
-        return [served[number] for number in range(count)]
+        return len(served) == count
 
-    eventually(lambda: len(workers(node)) == count and all(on_each(4 * count)))
-    eventually(lambda: on_each(count) == [1] * count)
+    wait_until_all_serve(node, count)
+    eventually(lambda: connections(node) == 0)
+    eventually(evenly)
+
+
+def _served(node: Node, associations: int) -> set[int]:
+    """The workers that serve so many associations made together."""
+    with ExitStack() as stack:
+        peers = [stack.enter_context(Peer.associated(node.port, ECHO)) for _ in range(associations)]
+        return {worker_of(node, peer.name) for peer in peers}
 
 
 def failures(node: Node) -> list[dict[str, Any]]:

@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from isocenter.archive.workflow import Workflow
 from isocenter.archive.workflow.jobs import Backoff, Job, Jobs
+from isocenter.archive.workflow.schema import job
 from isocenter.errors import IsocenterError
 from isocenter.server.jobs import Hopeless, JobRunner, Parked
 
@@ -173,8 +175,9 @@ def test_who_has_lost_a_job_stops_working_on_it(workflow: Workflow):
 
     def stolen(handler: Handler) -> bool:
         if handler.started and not stopped:
-            thief = Jobs(workflow, lease=60, clock=lambda: Jobs(workflow).clock() + 10)
-            thief.claim(KIND, 1)
+            taken = {"attempts": job.c.attempts + 1, "due_at": Jobs(workflow).clock() + 60}
+            with workflow.writing() as connection:  # as another process does whose turn it is
+                connection.execute(update(job).values(taken))
         return bool(stopped)
 
     add(workflow)

@@ -32,6 +32,7 @@ from tests.server.support_nodes import (
     eventually,
     log_lines,
     wait_until_all_serve,
+    wait_until_evenly_served,
     worker_of,
     workers,
 )
@@ -45,7 +46,7 @@ def pair(tmp_path: Path) -> Iterator[Node]:
     """A node with two workers that both serve."""
     options = configured(tmp_path, "[limits]\nshutdown_timeout = 3\n[workers]\ncount = 2\n")
     with Node(tmp_path / "data", *options) as node:
-        wait_until_all_serve(node, 2)
+        wait_until_evenly_served(node, 2)
         yield node
 
 
