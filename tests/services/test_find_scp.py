@@ -96,16 +96,21 @@ class Here(ThreadPoolExecutor):
 def ask(found: Found, association: Association, limit: int | None = None) -> list[int]:
     """The statuses of all responses."""
     engine: Any = SimpleNamespace(find=lambda *_: found)
-    provider = FindProvider(engine, Here(), ae_title="HERE", limit=limit)
+    begin(FindProvider(engine, Here(), ae_title="HERE", limit=limit), association)
+    assert association.handed_over == len(association.statuses)
+    assert found.closed
+    return association.statuses
+
+
+def begin(provider: FindProvider, association: Association) -> FindOperation:
+    """A query whose identifier has come."""
     context = AcceptedContext(1, STUDY_ROOT_FIND, EXPLICIT_VR_LITTLE_ENDIAN.uid)
     request = CFindRQ(message_id=7, affected_sop_class_uid=STUDY_ROOT_FIND)
     user: Any = association
     association.operation = operation = FindOperation(provider, user, context, request)
     operation.write(memoryview(IDENTIFIER))
     operation.finish()
-    assert association.handed_over == len(association.statuses)
-    assert found.closed
-    return association.statuses
+    return operation
 
 
 @pytest.mark.parametrize("sent", [0, 1, 5, BATCH - 1, BATCH, BATCH + 3])
@@ -129,3 +134,59 @@ def test_a_limit_is_never_silent(limit: int):
 def test_an_engine_that_stopped_is_never_silent():
     stopped = Found(2, "after reading 2 stored headers")
     assert ask(stopped, Association()) == [PENDING] * 2 + [OUT_OF_RESOURCES]
+
+
+class Later(ThreadPoolExecutor):
+    """Threads that are all busy until `run`."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Callable[[], None]] = []
+
+    def submit(self, task: Any, /, *_: Any, **__: Any) -> Any:
+        self.tasks.append(task)
+
+    def run(self) -> None:
+        while self.tasks:
+            self.tasks.pop(0)()
+
+
+@pytest.mark.parametrize(
+    ("end", "answered"), [(FindOperation.cancel, [CANCEL]), (FindOperation.abort, [])]
+)
+def test_a_query_that_is_not_wanted_any_more_is_not_begun(
+    end: Callable[[FindOperation], None], answered: list[int]
+):
+    searched: list[object] = []
+    engine: Any = SimpleNamespace(find=lambda *query: searched.append(query))
+    threads, association = Later(), Association()
+    provider = FindProvider(engine, threads, ae_title="HERE", limit=None)
+    operation = begin(provider, association)
+    end(operation)
+    threads.run()
+    assert association.statuses == answered
+    assert searched == []
+
+
+def test_a_cancel_while_the_search_is_prepared_reaches_it():
+    class Endless(Found):
+        def give_up(self) -> None:
+            self._left = iter(())
+
+    found, association = Endless(10**9), Association()
+
+    def prepare(*_: object) -> Found:
+        association.operation.cancel()
+        return found
+
+    threads = Later()
+    provider = FindProvider(
+        SimpleNamespace(find=prepare),  # type: ignore[arg-type]
+        threads,
+        ae_title="HERE",
+        limit=None,
+    )
+    begin(provider, association)
+    threads.run()
+    assert association.statuses == [CANCEL]
+    assert next(found, None) is None
+    assert found.closed

@@ -239,6 +239,9 @@ class FindOperation:
 
     def _start(self) -> None:
         post = self._association.post
+        if self._stopped or self._cancelled:  # while it waited for a thread
+            post(self._break_off)
+            return
         try:
             elements = decode_elements(bytes(self._identifier), self._syntax)
             character_set = _character_set(elements)
@@ -258,6 +261,8 @@ class FindOperation:
         except Exception:
             self._fail()
             return
+        if self._stopped or self._cancelled:  # before there was anything to give up
+            self._give_up()
         if self._matches.unsupported:
             self._pending = status.PENDING_WARNING
         empty = _empty_answer(identifier, self._matches.unsupported)

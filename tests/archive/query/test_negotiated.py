@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from isocenter.archive.index import Index
-from isocenter.archive.query import InvalidQuery, Rules
+from isocenter.archive.query import InvalidQuery, Rules, engine, patterns
 from isocenter.archive.query.model import Model
 from tests.archive.index.entries import CT, an_entry, store, tag
 from tests.support.identifiers import find_texts
@@ -176,3 +176,23 @@ def test_patient_study_only_has_two_levels(archive: Index) -> None:
 
 def test_classes_of_a_study_are_matched(archive: Index) -> None:
     assert studies(archive, EMPTY, SOPClassesInStudy=f'""\\{CT}') == "1 2 3 4"
+
+
+def test_giving_up_ends_a_search_that_finds_nothing(
+    archive: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_STEPS_AT_ONCE", 1)
+    compared = []
+
+    def resembles(_key: str, names: str) -> bool:
+        compared.append(names)
+        search.matches.give_up()
+        return False
+
+    monkeypatch.setattr(patterns, "resembles_search_text", resembles)
+    keys = {UID: "", tag("PatientName"): "nobody"}
+    search = find_texts(archive, "STUDY", "STUDY", keys, rules=FUZZY)
+    assert list(search) == []
+    assert len(compared) == 1
+    monkeypatch.undo()
+    assert studies(archive, FUZZY, PatientName="smith") != "", "its connection is like new"

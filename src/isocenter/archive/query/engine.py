@@ -22,6 +22,8 @@ from isocenter.encoding.elements import Elements, RawElement
 _FIRST_ROWS = 8  # a first answer must not wait for many
 _MOST_ROWS = 256
 
+_STEPS_AT_ONCE = 20_000  # of SQLite's machine, about a millisecond
+
 _NOTHING = b""
 
 
@@ -111,7 +113,7 @@ def find(
         at, keys.returned + from_index, keys.criteria, keys.intervals, bool(keys.header)
     )
     progress = _Progress()
-    answers = _indexed(index, question)
+    answers = _indexed(progress, index, question)
     if keys.header and headers is not None:
         answers = _with_headers(progress, index, question, keys, headers, header_limit)
     if keys.checked or keys.zone is not None:
@@ -148,11 +150,18 @@ def _checked(
         answers.close()
 
 
-def _indexed(index: Queryable, question: Question) -> Generator[Elements, None, None]:
+def _indexed(
+    progress: _Progress, index: Queryable, question: Question
+) -> Generator[Elements, None, None]:
     to_elements = _row_reader(question.returned)
-    with _reading(index) as connection, closing(execute(connection, question)) as result:
+    with (
+        _reading(index, progress) as connection,
+        closing(execute(connection, question)) as result,
+    ):
         for rows in _batches(result):
             for row in rows:
+                if progress.given_up:
+                    return
                 yield to_elements(row)
 
 
@@ -170,7 +179,7 @@ def _with_headers(
     read = 0
     with (
         closing(headers),
-        _reading(index) as connection,
+        _reading(index, progress) as connection,
         closing(execute(connection, question)) as result,
     ):
         for rows in _batches(result):
@@ -188,16 +197,30 @@ def _with_headers(
 
 
 @contextmanager
-def _reading(index: Queryable) -> Iterator[Connection]:
-    """A connection; that it cannot be read from is IndexUnavailable, without the query's values."""
-    with index.connect() as connection:
+def _reading(index: Queryable, progress: _Progress) -> Iterator[Connection]:
+    """A connection; that it cannot be read from is IndexUnavailable, without the query's values.
+
+    Giving up ends the statement that runs on it, and with it the matches.
+    """
+    with index.connect() as connection, _ends_when(progress, connection):
         driver: Any = connection.dialect.loaded_dbapi
         try:
             yield connection
-        except DBAPIError as error:
-            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
-        except driver.Error as error:
-            raise IndexUnavailable(f"The index could not be read: {error}.") from error
+        except (DBAPIError, driver.Error) as error:
+            if not progress.given_up:
+                cause = error.orig if isinstance(error, DBAPIError) else error
+                raise IndexUnavailable(f"The index could not be read: {cause}.") from error
+
+
+@contextmanager
+def _ends_when(progress: _Progress, connection: Connection) -> Iterator[None]:
+    """SQLite looks up now and then whether anybody still waits for what it has not found yet."""
+    raw: Any = connection.connection.driver_connection
+    raw.set_progress_handler(lambda: progress.given_up, _STEPS_AT_ONCE)
+    try:
+        yield
+    finally:
+        raw.set_progress_handler(None, 0)
 
 
 def _batches(result: Rows) -> Iterator[Sequence[Sequence[Any]]]:
