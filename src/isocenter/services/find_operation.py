@@ -26,8 +26,9 @@ from isocenter.encoding.recoding import (
     recoded_elements,
 )
 from isocenter.errors import IsocenterError
-from isocenter.services.extended_negotiation import Matching, agreed_matching
+from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.provider import ProvidedAssociation
+from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
 
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
@@ -78,7 +79,7 @@ class FindSource(Protocol):
         """How many matches one query may have; that there are more ends it in A700."""
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, matching: Matching
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
     ) -> tuple[Matches, Elements]:
         """Start a query by a neutral identifier; the elements are those of every response.
 
@@ -247,8 +248,8 @@ class FindOperation:
             character_set = _character_set(elements)
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
-            matching = agreed_matching(self._association.connection.core.request, uid)
-            self._matches, own = self._provider.search(uid, identifier, matching)
+            options = granted_options(self._association.connection.core.request, uid)
+            self._matches, own = self._provider.search(uid, identifier, options)
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag
