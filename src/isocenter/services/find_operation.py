@@ -20,6 +20,7 @@ from isocenter.dimse.messages import CFindRQ, CFindRSP
 from isocenter.dimse.status import Service
 from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
+from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import (
     SPECIFIC_CHARACTER_SET,
     neutral_elements,
@@ -33,6 +34,9 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
+
+_LIMITS = ScanLimits(max_elements=2_000)
+"""Keys of an identifier, in sequences too: each costs time for every match, and a place in it."""
 
 BATCH = 32
 
@@ -244,7 +248,7 @@ class FindOperation:
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax)
+            elements = decode_elements(bytes(self._identifier), self._syntax, _LIMITS)
             character_set = _character_set(elements)
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
