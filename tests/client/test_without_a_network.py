@@ -14,6 +14,7 @@ from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CEchoRQ, CEchoRSP, CFindRQ, CFindRSP, Message
 from isocenter.encoding.elements import encode_elements
 from isocenter.services.association import ClientAssociation, Destination
+from isocenter.services.errors import ServiceError
 from isocenter.services.query_identifier import build_identifier
 from isocenter.services.query_keys import parse_key
 from tests.services.scu.scripted_transport import scripted
@@ -56,3 +57,19 @@ def test_matches_that_came_before_a_failure_are_not_lost() -> None:
         assert next(matches).PatientID == "7"
         with pytest.raises(RequestFailed, match=r"A700H .*\(so there\)\."):
             next(matches)
+
+
+def test_an_association_that_comes_when_all_is_closed_is_not_left_open() -> None:
+    made: list[ClientAssociation] = []
+
+    class Slow(Script):
+        def connect(self, contexts: Any, **_: Any) -> ClientAssociation:  # type: ignore[override]
+            connection.close()  # as another thread does meanwhile
+            made.append(super().connect(contexts))
+            return made[-1]
+
+    connection = Connection(Slow("nowhere", 104))
+    with pytest.raises(ServiceError, match="has been closed"):
+        connection.echo()
+    (transport,) = (association.transport for association in made)
+    assert transport.ended == "aborted"  # type: ignore[attr-defined]

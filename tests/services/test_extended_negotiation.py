@@ -10,7 +10,8 @@ from isocenter.dictionary.sop_classes import (
     STUDY_ROOT_FIND,
     STUDY_ROOT_MOVE,
 )
-from isocenter.services.extended_negotiation import Matching, agreed_matching, answer_extended
+from isocenter.services.extended_negotiation import answer_extended, granted_options
+from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.pdu import AssociateRQ
 from isocenter.upperlayer.user_information import ExtendedNegotiation, UserInformation
 
@@ -51,18 +52,18 @@ def test_what_was_granted_is_agreed():
         ExtendedNegotiation(STUDY_ROOT_FIND, b"\1\0\1"),
         ExtendedNegotiation(STUDY_ROOT_FIND, b"\0\1\0"),
     )
-    assert agreed_matching(asked, STUDY_ROOT_FIND) == Matching(relational=True, fuzzy_names=True)
+    assert granted_options(asked, STUDY_ROOT_FIND) == QueryOptions(relational=True, fuzzy=True)
 
 
 @pytest.mark.parametrize("asked", [None, request(), request(ExtendedNegotiation(CT, b"\1"))])
 def test_nothing_is_agreed_unless_proposed(asked: AssociateRQ | None):
-    assert agreed_matching(asked, STUDY_ROOT_FIND) == Matching()
+    assert granted_options(asked, STUDY_ROOT_FIND) == QueryOptions()
 
 
 @given(st.binary(max_size=300))
 def test_what_is_agreed_is_what_was_answered(information: bytes):
     proposed = ExtendedNegotiation(STUDY_ROOT_FIND, information)
     answered = answer_extended(proposed) or b""
-    agreed = agreed_matching(request(proposed), STUDY_ROOT_FIND)
+    agreed = granted_options(request(proposed), STUDY_ROOT_FIND)
     assert bytes(agreed)[: len(answered)] == answered
-    assert not any(agreed[len(answered) :])
+    assert not any(bytes(agreed)[len(answered) :])

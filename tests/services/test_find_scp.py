@@ -17,6 +17,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 LEVEL, UID = 0x00080052, 0x0020000D
 SUCCESS, CANCEL, OUT_OF_RESOURCES, PENDING = 0x0000, 0xFE00, 0xA700, 0xFF00
+UNABLE_TO_PROCESS = 0xC000
 IDENTIFIER = encode_elements(
     {LEVEL: RawElement("CS", b"STUDY"), UID: RawElement("UI", b"")}, EXPLICIT_VR_LITTLE_ENDIAN
 )
@@ -102,13 +103,15 @@ def ask(found: Found, association: Association, limit: int | None = None) -> lis
     return association.statuses
 
 
-def begin(provider: FindProvider, association: Association) -> FindOperation:
+def begin(
+    provider: FindProvider, association: Association, identifier: bytes = IDENTIFIER
+) -> FindOperation:
     """A query whose identifier has come."""
     context = AcceptedContext(1, STUDY_ROOT_FIND, EXPLICIT_VR_LITTLE_ENDIAN.uid)
     request = CFindRQ(message_id=7, affected_sop_class_uid=STUDY_ROOT_FIND)
     user: Any = association
     association.operation = operation = FindOperation(provider, user, context, request)
-    operation.write(memoryview(IDENTIFIER))
+    operation.write(memoryview(identifier))
     operation.finish()
     return operation
 
@@ -190,3 +193,14 @@ def test_a_cancel_while_the_search_is_prepared_reaches_it():
     assert association.statuses == [CANCEL]
     assert next(found, None) is None
     assert found.closed
+
+
+def test_more_keys_than_anybody_has_are_refused():
+    keys = {0x00120001 + number: RawElement("CS", b"A") for number in range(3_000)}
+    searched: list[object] = []
+    engine: Any = SimpleNamespace(find=lambda *query: searched.append(query))
+    association = Association()
+    provider = FindProvider(engine, Here(), ae_title="HERE", limit=None)
+    begin(provider, association, encode_elements(keys, EXPLICIT_VR_LITTLE_ENDIAN))
+    assert association.statuses == [UNABLE_TO_PROCESS]
+    assert searched == []

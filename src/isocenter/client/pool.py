@@ -68,24 +68,34 @@ class AssociationPool:
 
         Raises the errors of `Destination.connect`, and ServiceError once the pool is closed.
         """
-        if self._closed:
-            raise ServiceError(f"The connection with {self.destination} has been closed.")
+        self._check_open()
         association = self._take(kind) or self._open(kind)
         with self._lock:
             self._lent.add(association)
         try:
+            self._check_open()  # it may have been closed since, without knowing of this one
             yield association
         finally:
             with self._lock:
                 self._lent.discard(association)
-                self._idle.setdefault(kind, []).append(association)
+            self._keep(kind, association)
 
     def open(self, kind: Kind) -> ClientAssociation:
         """Establish an association of that kind ahead of its first use."""
         association = self._open(kind)
-        with self._lock:
-            self._idle.setdefault(kind, []).append(association)
+        self._keep(kind, association)
         return association
+
+    def _keep(self, kind: Kind, association: ClientAssociation) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.setdefault(kind, []).append(association)
+                return
+        association.abort()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ServiceError(f"The connection with {self.destination} has been closed.")
 
     def release(self) -> None:
         """End all: those that are idle in good order, those in use at once."""

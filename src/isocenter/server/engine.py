@@ -16,8 +16,8 @@ from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.encoding.elements import Elements
 from isocenter.server.transcoder import ConvertedDataSet, Transcoder
-from isocenter.services.extended_negotiation import Matching
 from isocenter.services.find_operation import InvalidIdentifier, Matches
+from isocenter.services.query_options import QueryOptions
 from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.storage_scp import Announcement, Incoming
 from isocenter.services.store_contexts import Instance
@@ -47,7 +47,9 @@ class ArchiveQueries:
         self._archive = archive
         self._header_limit = header_limit
 
-    def find(self, model: Model, level: str, identifier: Elements, matching: Matching) -> Matches:
+    def find(
+        self, model: Model, level: str, identifier: Elements, options: QueryOptions
+    ) -> Matches:
         """Start a query that sees every instance acknowledged so far.
 
         Raises InvalidIdentifier; IndexUnavailable when the index does not take what it was given.
@@ -58,8 +60,8 @@ class ArchiveQueries:
                 model,
                 level,
                 identifier,
-                rules=_rules(matching),
-                relational=matching.relational,
+                rules=_rules(options),
+                relational=options.relational,
                 headers=HeaderReader(self._archive.packs.root),
                 header_limit=self._header_limit,
             )
@@ -67,13 +69,13 @@ class ArchiveQueries:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
 
 
-def _rules(matching: Matching) -> Rules:
+def _rules(options: QueryOptions) -> Rules:
     """Values in lists are alternatives whether negotiated or not (`archive.query.criteria`)."""
     return Rules(
-        combined_date_time=matching.combined_date_time,
-        fuzzy_names=matching.fuzzy_names,
-        timezone_adjustment=matching.timezone_adjustment,
-        empty_values=matching.empty_values,
+        combined_date_time=options.datetime,
+        fuzzy_names=options.fuzzy,
+        timezone_adjustment=options.timezone,
+        empty_values=options.empty_values,
     )
 
 

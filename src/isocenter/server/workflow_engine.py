@@ -13,11 +13,11 @@ from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_search import WorklistMatches
 from isocenter.dimse import status
 from isocenter.encoding.elements import Elements
-from isocenter.services.extended_negotiation import Matching
 from isocenter.services.performed_procedure_step_scp import (
     MAY_NO_LONGER_BE_UPDATED,
     StepNotTaken,
 )
+from isocenter.services.query_options import QueryOptions
 from isocenter.services.query_retrieve_scp import InvalidIdentifier
 
 STATUS_BY_FAULT = {
@@ -39,11 +39,11 @@ class WorklistQueries:
         self._worklist = Worklist(workflow)
         self._hidden = hidden
 
-    def find(self, identifier: Elements, matching: Matching) -> WorklistMatches:
+    def find(self, identifier: Elements, options: QueryOptions) -> WorklistMatches:
         """Start a query. Raises InvalidIdentifier."""
         try:
             return WorklistMatches(
-                self._worklist, identifier, self._hidden, fuzzy_names=matching.fuzzy_names
+                self._worklist, identifier, self._hidden, fuzzy_names=options.fuzzy
             )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error

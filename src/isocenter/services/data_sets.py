@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, recode, texts_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+_one_at_a_time = threading.RLock()
 
 
 def to_dataset(elements: Elements) -> Dataset:
@@ -61,13 +64,17 @@ def from_dataset(data_set: Dataset) -> Elements:
 
 @contextmanager
 def quiet_pydicom() -> Iterator[None]:
-    """A peer's odd values are shown, not commented on: by warning or log, in another's words."""
+    """A peer's odd values are shown, not commented on: by warning or log, in another's words.
+
+    Warning filters belong to the process: of two threads that change and restore them at once, one
+    would leave the other's behind for good. So one waits.
+    """
     logger = logging.getLogger("pydicom")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with _one_at_a_time, warnings.catch_warnings():
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
+        warnings.simplefilter("ignore")
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)

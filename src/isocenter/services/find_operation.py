@@ -20,18 +20,23 @@ from isocenter.dimse.messages import CFindRQ, CFindRSP
 from isocenter.dimse.status import Service
 from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
+from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import (
     SPECIFIC_CHARACTER_SET,
     neutral_elements,
     recoded_elements,
 )
 from isocenter.errors import IsocenterError
-from isocenter.services.extended_negotiation import Matching, agreed_matching
+from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.provider import ProvidedAssociation
+from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
 
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
+
+_LIMITS = ScanLimits(max_elements=2_000)
+"""Keys of an identifier, in sequences too: each costs time for every match, and a place in it."""
 
 BATCH = 32
 
@@ -78,7 +83,7 @@ class FindSource(Protocol):
         """How many matches one query may have; that there are more ends it in A700."""
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, matching: Matching
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
     ) -> tuple[Matches, Elements]:
         """Start a query by a neutral identifier; the elements are those of every response.
 
@@ -243,12 +248,12 @@ class FindOperation:
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax)
+            elements = decode_elements(bytes(self._identifier), self._syntax, _LIMITS)
             character_set = _character_set(elements)
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
-            matching = agreed_matching(self._association.connection.core.request, uid)
-            self._matches, own = self._provider.search(uid, identifier, matching)
+            options = granted_options(self._association.connection.core.request, uid)
+            self._matches, own = self._provider.search(uid, identifier, options)
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag

@@ -9,9 +9,9 @@ from isocenter.dimse import status
 from isocenter.dimse.message import Request
 from isocenter.dimse.messages import CFindRQ
 from isocenter.encoding.elements import Elements
-from isocenter.services.extended_negotiation import Matching
 from isocenter.services.find_operation import FindOperation, Matches
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
+from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
 
 
@@ -43,7 +43,7 @@ class FindService(ABC):
 
     @abstractmethod
     def search(
-        self, sop_class_uid: str, identifier: Elements, matching: Matching
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
     ) -> tuple[Matches, Elements]:
         """The matches, and what every response says besides. On a query thread.
 

@@ -1,11 +1,13 @@
-"""What a user of queries can ask for beyond the baseline: SOP Class Extended Negotiation
-(PS3.4 C.5.1.1.1 for C-FIND, C.5.2.1.1 for C-MOVE, C.5.3.1.1 for C-GET, K.5.1.1 for worklists).
+"""What queries can do beyond the baseline, as user and provider agree on it: SOP Class Extended
+Negotiation (PS3.4 C.5.1.1.1 for C-FIND, C.5.2.1.1 for C-MOVE, C.5.3.1.1 for C-GET, K.5.1.1 for
+worklists).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
+from typing import Self
 
 from isocenter.upperlayer.user_information import ExtendedNegotiation
 
@@ -44,12 +46,29 @@ class QueryOptions:
         names = (field.name for field in fields(self) if getattr(self, field.name))
         return ", ".join(name.replace("_", " ") for name in names)
 
+    @classmethod
+    def from_information(cls, information: bytes) -> Self:
+        """The flags of a sub-item's application information; 1 sets one (PS3.4 C.5.1.1).
+
+        What is left out is not set; bytes beyond the known ones belong to later editions.
+        """
+        return cls(*(byte == 1 for byte in information[: len(fields(cls))]))
+
+    def __and__(self, granted: QueryOptions) -> QueryOptions:
+        """What is set on both sides."""
+        pairs = zip(astuple(self), astuple(granted), strict=True)
+        return QueryOptions(*(wanted and given for wanted, given in pairs))
+
+    def __bytes__(self) -> bytes:
+        """All the bytes of the application information."""
+        return bytes(astuple(self))
+
     def query_proposals(self, *model_uids: str) -> tuple[ExtendedNegotiation, ...]:
         """The sub-items to propose for these models of C-FIND; none where nothing is asked for.
 
         They end with the last byte that is set: peers know the more of them the newer they are.
         """
-        information = bytes(astuple(self)).rstrip(b"\0")
+        information = bytes(self).rstrip(b"\0")
         return tuple(ExtendedNegotiation(uid, information) for uid in model_uids if self)
 
     def retrieval_proposals(self, *model_uids: str) -> tuple[ExtendedNegotiation, ...]:
@@ -58,13 +77,8 @@ class QueryOptions:
 
 
 def agreed_options(sop_class_uid: str, answers: Iterable[ExtendedNegotiation]) -> QueryOptions:
-    """What the peer agreed to for a SOP class; nothing where it did not answer (PS3.7 D.3.3.5).
-
-    A shorter answer than the proposal leaves the rest out; bytes beyond the known ones belong to
-    later editions.
-    """
+    """What the peer agreed to for a SOP class; nothing where it did not answer (PS3.7 D.3.3.5)."""
     for answer in answers:
         if answer.sop_class_uid == sop_class_uid:
-            known = answer.information[: len(fields(QueryOptions))]
-            return QueryOptions(*(byte == 1 for byte in known))
+            return QueryOptions.from_information(answer.information)
     return QueryOptions()

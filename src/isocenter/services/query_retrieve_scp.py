@@ -14,11 +14,11 @@ from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_text
 from isocenter.encoding.texts import value_text
-from isocenter.services.extended_negotiation import Matching
 from isocenter.services.find_operation import IDENTIFIER_LIMIT as IDENTIFIER_LIMIT
 from isocenter.services.find_operation import InvalidIdentifier as InvalidIdentifier
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
+from isocenter.services.query_options import QueryOptions
 
 Model = Literal["PATIENT", "STUDY", "PATIENT_STUDY"]
 
@@ -35,7 +35,9 @@ MODELS: dict[str, Model] = {
 class QueryEngine(Protocol):
     """Who answers queries."""
 
-    def find(self, model: Model, level: str, identifier: Elements, matching: Matching) -> Matches:
+    def find(
+        self, model: Model, level: str, identifier: Elements, options: QueryOptions
+    ) -> Matches:
         """Start a query by a neutral identifier. Raises InvalidIdentifier."""
 
 
@@ -50,12 +52,12 @@ class FindProvider(FindService):
         self.ae_title = ae_title
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, matching: Matching
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
     ) -> tuple[Matches, Elements]:
         """The matches in the index; each response names its level, and us to retrieve from."""
         named = identifier.pop(QUERY_RETRIEVE_LEVEL, RawElement("CS", b""))
         level = neutral_text(named).strip().upper()
-        matches = self.engine.find(MODELS[sop_class_uid], level, identifier, matching)
+        matches = self.engine.find(MODELS[sop_class_uid], level, identifier, options)
         return matches, {
             QUERY_RETRIEVE_LEVEL: RawElement("CS", level.encode()),
             RETRIEVE_AE_TITLE: RawElement("AE", self.ae_title.encode("ascii", "replace")),

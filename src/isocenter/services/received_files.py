@@ -86,7 +86,7 @@ class FileReceiver:
         for copy in range(1, _MOST_COPIES):
             number = f"_{copy}" if copy > 1 else ""
             path = folder / f"{meta.sop_instance_uid}{number}.dcm"
-            if not path.exists():
+            if _name_file(part, path):
                 break
             if path.is_file() and filecmp.cmp(part, path, shallow=False):
                 part.unlink()
@@ -94,10 +94,24 @@ class FileReceiver:
                 return
         else:
             raise FileExistsError(0, "too many different objects under one SOP Instance UID")
-        part.replace(path)
         self.written.append(path)
         if copy > 1:
             self.beside.append(path)
+
+
+def _name_file(part: Path, path: Path) -> bool:
+    """Give a file its name, in one step and only if nothing else has it; say whether. OSError."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links, such as exFAT
+        if path.exists():
+            return False
+        part.replace(path)
+        return True
+    part.unlink()
+    return True
 
 
 class ArrivingFile:

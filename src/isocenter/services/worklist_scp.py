@@ -6,15 +6,15 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from isocenter.encoding.elements import Elements
-from isocenter.services.extended_negotiation import Matching
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
+from isocenter.services.query_options import QueryOptions
 
 
 class WorklistEngine(Protocol):
     """Who keeps the worklist."""
 
-    def find(self, identifier: Elements, matching: Matching) -> Matches:
+    def find(self, identifier: Elements, options: QueryOptions) -> Matches:
         """Start a query for a neutral identifier: the soonest first. Raises InvalidIdentifier."""
 
 
@@ -31,7 +31,7 @@ class WorklistProvider(FindService):
         self,
         sop_class_uid: str,  # noqa: ARG002 - there is one
         identifier: Elements,
-        matching: Matching,
+        options: QueryOptions,
     ) -> tuple[Matches, Elements]:
         """The scheduled procedure steps that match."""
-        return self.engine.find(identifier, matching), {}
+        return self.engine.find(identifier, options), {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 
@@ -110,3 +111,49 @@ def test_a_folder_that_cannot_be_made_refuses_the_instance(tmp_path: Path) -> No
     assert receive(receiver, PLAIN) == status.OUT_OF_RESOURCES
     assert receiver.trouble
     assert [path.name for path in tmp_path.iterdir()] == ["1.2"]
+
+
+def test_a_file_that_another_process_writes_meanwhile_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = tmp_path / "1.2.3.4.dcm"
+    exists = Path.exists
+
+    def looked_at_too_early(path: Path, **_: bool) -> bool:
+        found = exists(path)
+        if path == theirs and not found:
+            path.write_bytes(b"of another process")
+        return found
+
+    monkeypatch.setattr(Path, "exists", looked_at_too_early)
+    monkeypatch.setattr(Path, "hardlink_to", linked_to_behind(theirs))
+    receiver = FileReceiver(tmp_path)
+    assert receive(receiver, PLAIN) == status.SUCCESS
+    monkeypatch.undo()
+    assert theirs.read_bytes() == b"of another process"
+    assert receiver.written == receiver.beside == [tmp_path / "1.2.3.4_2.dcm"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def linked_to_behind(theirs: Path):
+    """`Path.hardlink_to`, before which somebody else writes a file."""
+    link = Path.hardlink_to
+
+    def hardlink_to(path: Path, target: Path) -> None:
+        if path == theirs and not os.path.lexists(theirs):
+            theirs.write_bytes(b"of another process")
+        link(path, target)
+
+    return hardlink_to
+
+
+def test_a_folder_without_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refused)
+    receiver = FileReceiver(tmp_path)
+    for content in (PLAIN, PLAIN, data_set(PatientID="other")):
+        assert receive(receiver, content) == status.SUCCESS
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.2.3.4.dcm", "1.2.3.4_2.dcm"]
+    assert len(receiver.unchanged) == 1
