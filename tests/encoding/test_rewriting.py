@@ -332,3 +332,27 @@ def test_what_is_large_is_not_copied():
     rewriter.run()
     places = [part for part in rewriter.parts if isinstance(part, range)]
     assert list(map(len, places)) == [100_000, 50_000]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_values_of_odd_length_become_even(target: str):
+    """PS3.5 7.1.1 wants it of every value, yet some senders do not."""
+    odd = [
+        pack("<HH2sH", 0x0008, 0x0018, b"UI", 5) + b"1.2.3",
+        pack("<HH2sH", 0x0010, 0x0010, b"PN", 3) + b"Doe",
+        pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 4097) + b"x" * 4097,
+    ]
+    within = b"".join(odd)
+    data_set = within + pack("<HH2sHI", 0x0040, 0x0275, b"SQ", 0, len(within) + 8)
+    data_set += pack("<HHI", 0xFFFE, 0xE000, len(within)) + within
+    syntax = {EXPLICIT: EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT: IMPLICIT_VR_LITTLE_ENDIAN}[target]
+    converted = rewritten(data_set, form_of(EXPLICIT_VR_LITTLE_ENDIAN), form_of(syntax))
+    elements = decode_elements(converted, syntax)
+    (inside,) = elements.pop(0x00400275).value
+    for found in (elements, inside):
+        assert isinstance(found, dict)
+        assert {tag: value for tag, (_, value) in found.items()} == {
+            0x00080018: b"1.2.3\0",
+            0x00100010: b"Doe ",
+            0x00091001: b"x" * 4097 + b"\0",
+        }

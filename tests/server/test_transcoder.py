@@ -1,6 +1,9 @@
 """The converting processes: what one of them does wrong costs one data set and nothing else."""
 
 import os
+import signal
+import socket
+import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,9 +18,10 @@ import pytest
 from isocenter.server.config_services import TranscodingSection
 from isocenter.server.config_values import MIB
 from isocenter.server.transcoder import ConversionFailed, Transcoder
+from isocenter.server.transcoding_worker import READY, REQUEST
 from tests.encoding.images import EXPLICIT, JPEG_LS, RLE, Image, jpeg_ls, noise
 from tests.server import fake_transcoding_worker
-from tests.server.support_nodes import eventually
+from tests.server.support_nodes import PATIENCE, eventually
 
 FAKE = (sys.executable, fake_transcoding_worker.__file__)
 DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -126,6 +130,30 @@ def test_a_process_that_is_killed_in_the_middle_is_replaced(make, convert):
         with pytest.raises(ConversionFailed, match="died"):
             hanging.result()
     assert convert(transcoder, b"abc") == b"ABC"
+
+
+def test_a_process_that_was_killed_idle_costs_nothing(make, convert):
+    transcoder = make(worker=FAKE, workers=1)
+    convert(transcoder, b"abc")
+    (victim,) = children()
+    victim.kill()
+    eventually(lambda: victim.status() == psutil.STATUS_ZOMBIE)
+    assert convert(transcoder, b"def") == b"DEF"
+    assert len(children()) == 1
+
+
+def test_a_process_that_hangs_ends_itself_when_its_node_is_gone(tmp_path: Path):
+    (tmp_path / "hang").write_bytes(b"hang")
+    ours, theirs = socket.socketpair()
+    with theirs:
+        arguments = [str(theirs.fileno()), str(256 * MIB), "1"]
+        worker = subprocess.Popen([*FAKE, *arguments], pass_fds=(theirs.fileno(),))
+    with worker, (tmp_path / "hang").open("r+b") as file:
+        with ours:
+            assert ours.recv(1) == READY
+            request = REQUEST.pack(0, 4, MIB, b"", b"")
+            socket.send_fds(ours, [request], [file.fileno(), file.fileno()])
+        assert worker.wait(PATIENCE) == -signal.SIGALRM
 
 
 def test_one_that_hangs_does_not_keep_the_others_waiting(make, convert):

@@ -22,6 +22,7 @@ from isocenter.encoding.forms import (
     ITEM_DELIMITATION,
     LITTLE_ENDIAN_IMPLICIT,
     LONG_VRS,
+    PADDED_WITH_SPACE,
     PIXEL_DATA,
     SEQUENCE_DELIMITATION,
     UNDEFINED_LENGTH,
@@ -195,7 +196,8 @@ class Rewriter:
     def _value(self, level: _Level, tag: int, vr: str, value: int, end: int) -> None:
         if level.source.implicit_vr and not level.target.implicit_vr:
             vr = decided_vr(tag, vr, self._decider)
-        header = element_header(level.target, tag, vr, end - value)
+        odd = (end - value) % 2  # which no value may be (PS3.5 7.1.1), but some are
+        header = element_header(level.target, tag, vr, end - value + odd)
         swapped = level.source.little_endian != level.target.little_endian and is_swapped(vr)
         if tag in _REMEMBERED:
             level.kept[tag] = self._in_little_endian(level.source, vr, value, end)
@@ -206,6 +208,8 @@ class Rewriter:
             self._write(swap_value(self._buffer[value:end], vr))
         else:
             self._keep(value, end)
+        if odd:
+            self._write(b" " if vr in PADDED_WITH_SPACE else b"\0")
         if tag in IMAGE_PIXEL_TAGS and isinstance(part := self.parts[-1], bytearray):
             level.parts[tag] = part
             self.parts.append(bytearray())

@@ -15,6 +15,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from typing import IO
 
@@ -118,9 +119,13 @@ class Transcoder:
         with self._lock:
             if self._closed:
                 raise ConversionFailed("The node stops")
-            if self._idle:
-                return self._idle.pop()
-            worker = _Worker(self._command, self._limits.memory_limit)
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.is_alive():
+                    return worker
+                self._all.discard(worker)
+                worker.kill()
+            worker = _Worker(self._command, self._limits)
             self._all.add(worker)
             return worker
 
@@ -138,13 +143,14 @@ class Transcoder:
 class _Worker:
     """One converting process and our end of its socket."""
 
-    def __init__(self, command: Sequence[str], memory_limit: int) -> None:
+    def __init__(self, command: Sequence[str], limits: TranscodingSection) -> None:
         self._ready = False
         self._socket, theirs = socket.socketpair()
+        numbers = (theirs.fileno(), limits.memory_limit, ceil(limits.time_limit))
         try:
             with theirs:
                 self._process = subprocess.Popen(
-                    [*command, str(theirs.fileno()), str(memory_limit)],
+                    [*command, *map(str, numbers)],
                     pass_fds=(theirs.fileno(),),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -154,6 +160,10 @@ class _Worker:
         except OSError:
             self._socket.close()
             raise
+
+    def is_alive(self) -> bool:
+        """Whether it still runs: the kernel may have ended it, idle, when memory ran short."""
+        return self._process.poll() is None
 
     def ask(
         self, request: bytes, source: int, target: int, seconds: float

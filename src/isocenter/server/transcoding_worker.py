@@ -31,6 +31,8 @@ READY = b"+"
 """Comes before the first response."""
 
 NICENESS = 10
+_GRACE = 2  # seconds
+
 _GATHERED_BELOW = 1 << 20
 """Bytes; larger parts are written as they are."""
 
@@ -38,8 +40,11 @@ Convert = Callable[[memoryview, str, str, int], Conversion]
 
 
 def main(convert: Convert = Conversion) -> None:
-    """Serve the socket whose descriptor is the first argument; the second is a limit in bytes."""
-    descriptor, memory_limit = map(int, sys.argv[1:3])
+    """Serve the socket whose descriptor is the first argument.
+
+    The second is a limit in bytes, the third one in seconds for each data set.
+    """
+    descriptor, memory_limit, time_limit = map(int, sys.argv[1:4])
     for number in (signal.SIGINT, signal.SIGTERM):  # a terminal's Ctrl-C is not meant for us
         signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
@@ -48,14 +53,17 @@ def main(convert: Convert = Conversion) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with socket.socket(fileno=descriptor) as connection:
         connection.sendall(READY)
-        _serve(connection, convert)
+        _serve(connection, convert, time_limit)
 
 
-def _serve(connection: socket.socket, convert: Convert) -> None:
+def _serve(connection: socket.socket, convert: Convert, time_limit: int) -> None:
     while True:
         message, descriptors, _, _ = socket.recv_fds(connection, REQUEST.size, 2)
         if len(message) < REQUEST.size or len(descriptors) < 2:
             return
+        # Whoever told us to ends us in time. But it may have been killed itself, and a decoder that
+        # hangs would never notice.
+        signal.alarm(time_limit + _GRACE)
         try:
             length, why = _run(convert, message, *descriptors), ""
         except MemoryError:
@@ -69,6 +77,7 @@ def _serve(connection: socket.socket, convert: Convert) -> None:
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
+        signal.alarm(0)
         connection.sendall(RESPONSE.pack(not why, length, why.encode()[:240]))
 
 

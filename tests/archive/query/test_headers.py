@@ -175,10 +175,16 @@ def test_private_keys_stay_unsupported(archive: Index, root: Path) -> None:
     assert ask(archive, root, "STUDY", {0x00091001: ""}).unsupported == {0x00091001}
 
 
-def test_a_pack_that_is_gone_is_logged_and_matches_nothing(archive: Index, tmp_path: Path) -> None:
+def test_a_pack_that_is_gone_is_logged_and_what_is_missed_is_told(
+    archive: Index, tmp_path: Path
+) -> None:
     with capture_logs() as logged:
-        assert len(list(ask(archive, tmp_path, "STUDY", {UID: "", THICKNESS: ""}))) == 2
-        assert list(ask(archive, tmp_path, "STUDY", {UID: "", THICKNESS: "1"})) == []
+        returned = ask(archive, tmp_path, "STUDY", {UID: "", THICKNESS: ""})
+        assert len(list(returned)) == 2
+        assert returned.matches.stopped == ""
+        matched = ask(archive, tmp_path, "STUDY", {UID: "", THICKNESS: "1"})
+        assert list(matched) == []
+        assert matched.matches.stopped == "short of 2 unreadable stored headers"
     assert {line["event"] for line in logged} == {"a stored header could not be read"}
 
 

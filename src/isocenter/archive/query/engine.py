@@ -98,7 +98,8 @@ def find(
 
     Keys that the index does not keep are answered from the stored instances by `headers`, which is
     closed with the matches; without it they are unsupported. After `header_limit` of them the
-    matches end, and `Matches.stopped` says so.
+    matches end, and `Matches.stopped` says so; it also says where headers could not be read, for
+    what matches by them is missing then.
 
     Raises:
         InvalidQuery: the level does not exist, or a key cannot mean anything.
@@ -194,6 +195,8 @@ def _with_headers(
                 place = places.get(row[-1])
                 found = {} if place is None else headers.read(place, wanted)
                 yield to_elements(row) | found
+        if headers.unreadable and data_sets.asks_for_anything(keys.header):
+            progress.stopped = f"short of {headers.unreadable} unreadable stored headers"
 
 
 @contextmanager

@@ -102,10 +102,11 @@ def locate_data_sets(connection: Connection, numbers: Collection[int]) -> Mappin
 class HeaderReader:
     """Reads attributes from packs; the last pack stays open, for its neighbours come next.
 
-    For one thread at a time.
+    `unreadable` counts the headers that could not be read. For one thread at a time.
     """
 
     def __init__(self, root: Path) -> None:
+        self.unreadable = 0
         self._root = root
         self._pack = ""
         self._fd = -1
@@ -116,6 +117,7 @@ class HeaderReader:
             self._open(place.pack)
             found, syntax = self._picked(place, wanted | {SPECIFIC_CHARACTER_SET})
         except (OSError, EncodingError) as error:
+            self.unreadable += 1
             log.warning("a stored header could not be read", pack=place.pack, error=str(error))
             return {}
         return _sendable(neutral_elements(found, syntax))
