@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socketserver import BaseServer
 from typing import Any
 
 from pydicom.uid import AllTransferSyntaxes
 from pynetdicom import AE, evt
+from pynetdicom.dul import DULServiceProvider
 from pynetdicom.sop_class import (
     CTImageStorage,
     MRImageStorage,
@@ -19,6 +20,17 @@ from pynetdicom.transport import ThreadedAssociationServer
 from isocenter.services.association import Destination
 
 Handler = Callable[[Any], Any]
+
+_run_reactor = DULServiceProvider.run_reactor
+
+
+def _run_until_closed(provider: DULServiceProvider) -> None:
+    """pynetdicom's reactor, which does not expect its socket to be closed under it at the end."""
+    with suppress(OSError, AttributeError, ValueError):
+        _run_reactor(provider)
+
+
+DULServiceProvider.run_reactor = _run_until_closed
 
 
 @contextmanager
