@@ -20,7 +20,6 @@ from isocenter.dimse.messages import CFindRQ, CFindRSP
 from isocenter.dimse.status import Service
 from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
 from isocenter.encoding.errors import EncodingError
-from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import (
     SPECIFIC_CHARACTER_SET,
     neutral_elements,
@@ -35,7 +34,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
 
-_LIMITS = ScanLimits(max_elements=2_000)
+MOST_KEYS = 2_000
 """Keys of an identifier, in sequences too: each costs time for every match, and a place in it."""
 
 BATCH = 32
@@ -248,7 +247,8 @@ class FindOperation:
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax, _LIMITS)
+            elements = decode_elements(bytes(self._identifier), self._syntax)
+            _check_keys(elements)
             character_set = _character_set(elements)
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
@@ -303,6 +303,16 @@ class FindOperation:
     def _close(self) -> None:
         if self._matches is not None:
             self._matches.close()
+
+
+def _check_keys(identifier: Elements) -> None:
+    if _count_keys(identifier) > MOST_KEYS:
+        raise InvalidIdentifier(f"A query has at most {MOST_KEYS} keys")
+
+
+def _count_keys(elements: Elements) -> int:
+    sequences = (value for _, value in elements.values() if isinstance(value, list))
+    return len(elements) + sum(_count_keys(item) for items in sequences for item in items)
 
 
 def _empty_answer(identifier: Elements, unsupported: frozenset[int]) -> Elements:
