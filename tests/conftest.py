@@ -13,7 +13,11 @@ from tests.support.node import Node
 from tests.support.processes import free_port as find_free_port
 
 # No test may depend on the machine's speed, so hypothesis keeps no stop-watch either.
-_relaxed = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+_relaxed = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow],
+    "print_blob": True,  # a failure that was seen once can be seen again
+}
 settings.register_profile("isocenter", **_relaxed)
 settings.register_profile("prove", max_examples=2000, **_relaxed)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "isocenter"))

@@ -17,7 +17,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 LEVEL, UID = 0x00080052, 0x0020000D
 SUCCESS, CANCEL, OUT_OF_RESOURCES, PENDING = 0x0000, 0xFE00, 0xA700, 0xFF00
-UNABLE_TO_PROCESS = 0xC000
+MISMATCH = 0xA900
 IDENTIFIER = encode_elements(
     {LEVEL: RawElement("CS", b"STUDY"), UID: RawElement("UI", b"")}, EXPLICIT_VR_LITTLE_ENDIAN
 )
@@ -195,12 +195,16 @@ def test_a_cancel_while_the_search_is_prepared_reaches_it():
     assert found.closed
 
 
-def test_more_keys_than_anybody_has_are_refused():
-    keys = {0x00120001 + number: RawElement("CS", b"A") for number in range(3_000)}
+@pytest.mark.parametrize("within", [False, True])
+def test_more_keys_than_anybody_has_are_refused(within: bool):
+    keys: Elements = {0x00120001 + number: RawElement("CS", b"A") for number in range(3_000)}
+    if within:
+        halves = [dict(list(keys.items())[:1500]), dict(list(keys.items())[1500:])]
+        keys = {0x00400275: RawElement("SQ", list(halves))}
     searched: list[object] = []
     engine: Any = SimpleNamespace(find=lambda *query: searched.append(query))
     association = Association()
     provider = FindProvider(engine, Here(), ae_title="HERE", limit=None)
     begin(provider, association, encode_elements(keys, EXPLICIT_VR_LITTLE_ENDIAN))
-    assert association.statuses == [UNABLE_TO_PROCESS]
+    assert association.statuses == [MISMATCH]
     assert searched == []

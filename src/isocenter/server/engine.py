@@ -16,7 +16,8 @@ from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.encoding.elements import Elements
 from isocenter.server.transcoder import ConvertedDataSet, Transcoder
-from isocenter.services.find_operation import InvalidIdentifier, Matches
+from isocenter.services.find_identifiers import InvalidIdentifier
+from isocenter.services.find_operation import Matches
 from isocenter.services.query_options import QueryOptions
 from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.storage_scp import Announcement, Incoming

@@ -14,20 +14,21 @@ from concurrent.futures import Executor
 from itertools import islice
 from typing import Protocol
 
-from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_syntax
+from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse import status
 from isocenter.dimse.messages import CFindRQ, CFindRSP
 from isocenter.dimse.status import Service
-from isocenter.encoding.elements import Elements, RawElement, decode_elements, encode_elements
+from isocenter.encoding.elements import Elements, decode_elements
 from isocenter.encoding.errors import EncodingError
-from isocenter.encoding.limits import ScanLimits
-from isocenter.encoding.recoding import (
-    SPECIFIC_CHARACTER_SET,
-    neutral_elements,
-    recoded_elements,
-)
-from isocenter.errors import IsocenterError
+from isocenter.encoding.recoding import neutral_elements
 from isocenter.services.extended_negotiation import granted_options
+from isocenter.services.find_identifiers import (
+    InvalidIdentifier,
+    check_keys,
+    empty_answer,
+    encode_answer,
+    requested_character_set,
+)
 from isocenter.services.provider import ProvidedAssociation
 from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
@@ -35,18 +36,7 @@ from isocenter.upperlayer.contexts import AcceptedContext
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
 
-_LIMITS = ScanLimits(max_elements=2_000)
-"""Keys of an identifier, in sequences too: each costs time for every match, and a place in it."""
-
 BATCH = 32
-
-
-class InvalidIdentifier(IsocenterError):
-    """A query that the engine cannot take; `offending_tag` names the key at fault."""
-
-    def __init__(self, message: str, offending_tag: int | None = None) -> None:
-        super().__init__(message)
-        self.offending_tag = offending_tag
 
 
 class Matches(Protocol):
@@ -59,7 +49,7 @@ class Matches(Protocol):
 
     @property
     def stopped(self) -> str:
-        """After the last match: why there are more that were not found, as a clause; else empty."""
+        """After the last match: why more may match than were found, as a clause; else empty."""
 
     def __iter__(self) -> Iterator[Elements]:
         """The matches, fetched as they are asked for."""
@@ -248,8 +238,9 @@ class FindOperation:
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax, _LIMITS)
-            character_set = _character_set(elements)
+            elements = decode_elements(bytes(self._identifier), self._syntax)
+            check_keys(elements)
+            character_set = requested_character_set(elements)
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
             options = granted_options(self._association.connection.core.request, uid)
@@ -270,7 +261,7 @@ class FindOperation:
             self._give_up()
         if self._matches.unsupported:
             self._pending = status.PENDING_WARNING
-        empty = _empty_answer(identifier, self._matches.unsupported)
+        empty = empty_answer(identifier, self._matches.unsupported)
         matches = islice(self._matches, self._most_matches())
         self._responses = (
             encode_answer({**empty, **match, **own}, self._syntax, character_set)
@@ -303,29 +294,3 @@ class FindOperation:
     def _close(self) -> None:
         if self._matches is not None:
             self._matches.close()
-
-
-def _empty_answer(identifier: Elements, unsupported: frozenset[int]) -> Elements:
-    """What was asked for without values, for those matches that have none (PS3.4 C.4.1.1.3.2)."""
-    return {
-        tag: RawElement(key.vr, [] if isinstance(key.value, list) else b"")
-        for tag, key in identifier.items()
-        if tag not in unsupported
-    }
-
-
-def _character_set(elements: Elements) -> str | None:
-    declared = elements.get(SPECIFIC_CHARACTER_SET)
-    if declared is None or not isinstance(declared.value, bytes):
-        return None
-    return declared.value.decode("ascii", "replace").strip(" \0")
-
-
-def encode_answer(
-    answer: Elements, syntax: TransferSyntax, requested_character_set: str | None
-) -> bytes:
-    """Encode a response's identifier, in the requested character set where it can carry it.
-
-    Otherwise UTF-8 is used, so that nothing is lost (PS3.4 C.4.1.1.3.2, PS3.5 6.1.2.3).
-    """
-    return encode_elements(recoded_elements(answer, syntax, requested_character_set), syntax)

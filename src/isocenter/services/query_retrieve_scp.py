@@ -14,8 +14,8 @@ from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_text
 from isocenter.encoding.texts import value_text
+from isocenter.services.find_identifiers import InvalidIdentifier as InvalidIdentifier
 from isocenter.services.find_operation import IDENTIFIER_LIMIT as IDENTIFIER_LIMIT
-from isocenter.services.find_operation import InvalidIdentifier as InvalidIdentifier
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
 from isocenter.services.query_options import QueryOptions

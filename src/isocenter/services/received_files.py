@@ -8,11 +8,8 @@ under its name when it is complete, and never takes the place of one with other 
 from __future__ import annotations
 
 import filecmp
-import os
-from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from tempfile import mkstemp
 from typing import TYPE_CHECKING
 
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
@@ -22,6 +19,7 @@ from isocenter.encoding.deflate import inflate_header
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
 from isocenter.encoding.scanner import scan
+from isocenter.services.part_file import PartFile
 
 if TYPE_CHECKING:
     from isocenter.dimse.messages import CStoreRQ
@@ -77,19 +75,19 @@ class FileReceiver:
             self.trouble = f"{self.folder}: {error.strerror}"
             return status.OUT_OF_RESOURCES
 
-    def place(self, part: Path, meta: FileMeta, head_length: int) -> None:
+    def place(self, part: PartFile, meta: FileMeta, head_length: int) -> None:
         """Put a complete file under its name. Raises OSError."""
         folder = self.folder
         if self.by_study:
-            folder = folder.joinpath(*_study_and_series(part, meta, head_length))
+            folder = folder.joinpath(*_study_and_series(part.path, meta, head_length))
             folder.mkdir(parents=True, exist_ok=True)
         for copy in range(1, _MOST_COPIES):
             number = f"_{copy}" if copy > 1 else ""
             path = folder / f"{meta.sop_instance_uid}{number}.dcm"
-            if _name_file(part, path):
+            if part.name(path):
                 break
-            if path.is_file() and filecmp.cmp(part, path, shallow=False):
-                part.unlink()
+            if path.is_file() and filecmp.cmp(part.path, path, shallow=False):
+                part.discard()
                 self.unchanged.append(path)
                 return
         else:
@@ -99,32 +97,15 @@ class FileReceiver:
             self.beside.append(path)
 
 
-def _name_file(part: Path, path: Path) -> bool:
-    """Give a file its name, in one step and only if nothing else has it; say whether. OSError."""
-    try:
-        path.hardlink_to(part)
-    except FileExistsError:
-        return False
-    except OSError:  # a file system without links, such as exFAT
-        if path.exists():
-            return False
-        part.replace(path)
-        return True
-    part.unlink()
-    return True
-
-
 class ArrivingFile:
-    """One file that is being written, under a temporary name beside its own."""
+    """One file that is being written."""
 
     def __init__(self, receiver: FileReceiver, meta: FileMeta) -> None:
         self._receiver = receiver
         self._meta = meta
         head = encode_file_meta(meta)
         self._head_length = len(head)
-        descriptor, name = mkstemp(dir=receiver.folder, prefix=".", suffix=".part")
-        self._part = Path(name)
-        self._file = os.fdopen(descriptor, "wb")
+        self._part = PartFile(receiver.folder)
         self._failed = False
         self._size = 0
         self.write(memoryview(head))
@@ -134,7 +115,7 @@ class ArrivingFile:
         if self._failed:
             return
         try:
-            self._file.write(fragment)
+            self._part.file.write(fragment)
         except OSError as error:
             self._fail(error)
         self._size += len(fragment)
@@ -143,8 +124,7 @@ class ArrivingFile:
         """Put the file under its name; returns the C-STORE status."""
         if not self._failed:
             try:
-                self._file.close()
-                self._part.chmod(0o666 & ~_umask())
+                self._part.file.flush()
                 self._receiver.place(self._part, self._meta, self._head_length)
             except OSError as error:
                 self._fail(error)
@@ -156,9 +136,7 @@ class ArrivingFile:
 
     def abort(self) -> None:
         """Leave no trace."""
-        with suppress(OSError):
-            self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._part.discard()
 
     def _fail(self, error: OSError) -> None:
         self._failed = True
@@ -187,9 +165,3 @@ def _study_and_series(part: Path, meta: FileMeta, head_length: int) -> list[str]
             view.release()
     uids = [found.get(tag, b"").decode("latin-1").rstrip(" \0") for tag in STUDY_AND_SERIES]
     return [uid if is_valid_uid(uid) else "unknown" for uid in uids]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

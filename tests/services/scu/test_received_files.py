@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom
@@ -16,6 +17,7 @@ from isocenter.dictionary.transfer_syntaxes import (
 from isocenter.dimse import status
 from isocenter.dimse.messages import CStoreRQ
 from isocenter.encoding.elements import encode_elements
+from isocenter.services import part_file
 from isocenter.services.query_identifier import build_identifier
 from isocenter.services.query_keys import parse_key
 from isocenter.services.received_files import FileReceiver
@@ -117,7 +119,7 @@ def test_a_file_that_another_process_writes_meanwhile_is_not_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = tmp_path / "1.2.3.4.dcm"
-    exists = Path.exists
+    exists, link = Path.exists, os.link
 
     def looked_at_too_early(path: Path, **_: bool) -> bool:
         found = exists(path)
@@ -125,8 +127,12 @@ def test_a_file_that_another_process_writes_meanwhile_is_not_replaced(
             path.write_bytes(b"of another process")
         return found
 
+    def linked_behind_them(source: Path, path: Path, **options: int) -> None:
+        looked_at_too_early(path)
+        link(source, path, **options)
+
     monkeypatch.setattr(Path, "exists", looked_at_too_early)
-    monkeypatch.setattr(Path, "hardlink_to", linked_to_behind(theirs))
+    monkeypatch.setattr(os, "link", linked_behind_them)
     receiver = FileReceiver(tmp_path)
     assert receive(receiver, PLAIN) == status.SUCCESS
     monkeypatch.undo()
@@ -135,25 +141,41 @@ def test_a_file_that_another_process_writes_meanwhile_is_not_replaced(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def linked_to_behind(theirs: Path):
-    """`Path.hardlink_to`, before which somebody else writes a file."""
-    link = Path.hardlink_to
-
-    def hardlink_to(path: Path, target: Path) -> None:
-        if path == theirs and not os.path.lexists(theirs):
-            theirs.write_bytes(b"of another process")
-        link(path, target)
-
-    return hardlink_to
-
-
-def test_a_folder_without_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(*_: object) -> None:
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Path, "hardlink_to", refused)
+    monkeypatch.delattr(os, "O_TMPFILE")
+    monkeypatch.setattr(os, "link", refused)
+
+
+def without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(part_file, "_DESCRIPTORS", Path("/nowhere"))
+
+
+@pytest.mark.parametrize("restrict", [without_links, without_proc, lambda _: None])
+def test_any_file_system_will_do(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    restrict: Callable[[pytest.MonkeyPatch], None],
+) -> None:
+    restrict(monkeypatch)
     receiver = FileReceiver(tmp_path)
     for content in (PLAIN, PLAIN, data_set(PatientID="other")):
         assert receive(receiver, content) == status.SUCCESS
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.2.3.4.dcm", "1.2.3.4_2.dcm"]
     assert len(receiver.unchanged) == 1
+    mask = os.umask(0)
+    os.umask(mask)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o666 & ~mask}
+
+
+def test_nothing_is_to_be_seen_of_a_file_before_it_is_complete(tmp_path: Path) -> None:
+    request = CStoreRQ(message_id=1, affected_sop_class_uid=CT, affected_sop_instance_uid="1.2.3.4")
+    context = AcceptedContext(1, CT, EXPLICIT_VR_LITTLE_ENDIAN.uid)
+    arriving = FileReceiver(tmp_path).begin(request, context)
+    assert not isinstance(arriving, int)
+    arriving.write(memoryview(PLAIN))
+    seen = list(tmp_path.iterdir())
+    arriving.abort()
+    assert seen == []
