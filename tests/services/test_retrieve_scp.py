@@ -12,8 +12,9 @@ from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CGetRQ, CGetRSP
 from isocenter.encoding.elements import RawElement, encode_elements
 from isocenter.errors import IsocenterError
+from isocenter.services.find_identifiers import InvalidIdentifier
+from isocenter.services.find_operation import IDENTIFIER_LIMIT
 from isocenter.services.get_scp import GetOperation
-from isocenter.services.query_retrieve_scp import IDENTIFIER_LIMIT, InvalidIdentifier
 from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.upperlayer.contexts import AcceptedContext
 

@@ -13,12 +13,12 @@ from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_search import WorklistMatches
 from isocenter.dimse import status
 from isocenter.encoding.elements import Elements
+from isocenter.services.find_identifiers import InvalidIdentifier
 from isocenter.services.performed_procedure_step_scp import (
     MAY_NO_LONGER_BE_UPDATED,
     StepNotTaken,
 )
 from isocenter.services.query_options import QueryOptions
-from isocenter.services.query_retrieve_scp import InvalidIdentifier
 
 STATUS_BY_FAULT = {
     Fault.MISSING_ATTRIBUTE: status.MISSING_ATTRIBUTE,

@@ -1,10 +1,11 @@
-"""The identifiers of C-FIND (PS3.4 C.4.1.1.3), provider: what is asked, and what is answered."""
+"""Identifiers (PS3.4 C.4.1.1.3), provider: what is asked, and what is answered."""
 
 from __future__ import annotations
 
 from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
 from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, recoded_elements
+from isocenter.encoding.texts import value_text
 from isocenter.errors import IsocenterError
 
 MOST_KEYS = 2_000
@@ -55,3 +56,14 @@ def encode_answer(
     Otherwise UTF-8 is used, so that nothing is lost (PS3.4 C.4.1.1.3.2, PS3.5 6.1.2.3).
     """
     return encode_elements(recoded_elements(answer, syntax, requested_character_set), syntax)
+
+
+def identifier_texts(elements: Elements, syntax: TransferSyntax) -> dict[int, str]:
+    """The keys of an identifier as text; sequences are left out."""
+    declared = elements.get(SPECIFIC_CHARACTER_SET)
+    character_set = declared.value if declared and isinstance(declared.value, bytes) else None
+    return {
+        tag: value_text(element.value, element.vr, syntax, character_set)
+        for tag, element in elements.items()
+        if isinstance(element.value, bytes) and tag & 0xFFFF
+    }

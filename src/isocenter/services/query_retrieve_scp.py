@@ -10,12 +10,8 @@ from isocenter.dictionary.sop_classes import (
     PATIENT_STUDY_ONLY_FIND,
     STUDY_ROOT_FIND,
 )
-from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.encoding.elements import Elements, RawElement
-from isocenter.encoding.recoding import SPECIFIC_CHARACTER_SET, neutral_text
-from isocenter.encoding.texts import value_text
-from isocenter.services.find_identifiers import InvalidIdentifier as InvalidIdentifier
-from isocenter.services.find_operation import IDENTIFIER_LIMIT as IDENTIFIER_LIMIT
+from isocenter.encoding.recoding import neutral_text
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
 from isocenter.services.query_options import QueryOptions
@@ -62,14 +58,3 @@ class FindProvider(FindService):
             QUERY_RETRIEVE_LEVEL: RawElement("CS", level.encode()),
             RETRIEVE_AE_TITLE: RawElement("AE", self.ae_title.encode("ascii", "replace")),
         }
-
-
-def identifier_texts(elements: Elements, syntax: TransferSyntax) -> dict[int, str]:
-    """The keys of an identifier as text; sequences are left out."""
-    declared = elements.get(SPECIFIC_CHARACTER_SET)
-    character_set = declared.value if declared and isinstance(declared.value, bytes) else None
-    return {
-        tag: value_text(element.value, element.vr, syntax, character_set)
-        for tag, element in elements.items()
-        if isinstance(element.value, bytes) and tag & 0xFFFF
-    }

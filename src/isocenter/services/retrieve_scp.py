@@ -18,14 +18,10 @@ from isocenter.dimse.status import Service
 from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.errors import IsocenterError
+from isocenter.services.find_identifiers import InvalidIdentifier, identifier_texts
+from isocenter.services.find_operation import IDENTIFIER_LIMIT
 from isocenter.services.provider import ProvidedAssociation
-from isocenter.services.query_retrieve_scp import (
-    IDENTIFIER_LIMIT,
-    QUERY_RETRIEVE_LEVEL,
-    InvalidIdentifier,
-    Model,
-    identifier_texts,
-)
+from isocenter.services.query_retrieve_scp import QUERY_RETRIEVE_LEVEL, Model
 from isocenter.services.retrieve_terms import Refused, RetrieveTerms, encode_failed_list
 from isocenter.services.store_contexts import Instance, Kind
 from isocenter.services.store_lane import Errand

@@ -52,11 +52,6 @@ class Interval(NamedTuple):
         return self.high is None or (date, time or "") <= self.high
 
 
-def time_of(date_tag: int) -> int | None:
-    """The time that goes with a date."""
-    return _TIME_OF.get(date_tag)
-
-
 def interval(
     dates: tuple[int | None, int | None], times: tuple[str | None, str | None]
 ) -> Interval | None:
