@@ -13,6 +13,7 @@ from isocenter.cli.config_text import commented_toml, effective_toml, manual
 from isocenter.server.config import Config
 from isocenter.server.config_keys import all_keys
 from isocenter.server.config_loading import load_config
+from isocenter.server.config_security import Listener
 from tests.cli.helpers import Run
 
 MANUAL = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -80,11 +81,12 @@ def test_every_key_of_the_written_file_can_be_uncommented() -> None:
     live = [
         line.removeprefix("# ")
         for line in lines
-        if line.startswith(("[", "# [peers")) or (" = " in line and line.split()[2:3] == ["="])
+        if line.startswith(("[", "# [")) or (" = " in line and line.split()[2:3] == ["="])
     ]
     Path("all.toml").write_text("\n".join(live))
     config = load_config("all.toml").config
-    assert config.model_copy(update={"peers": {}}) == Config()
+    assert config.model_copy(update={"peers": {}, "listeners": {}}) == Config()
+    assert config.listeners == {"hospital": Listener()}
     assert config.peers["workstation"].host == "127.0.0.1"
 
 

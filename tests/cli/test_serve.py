@@ -57,11 +57,10 @@ def test_quiet_prints_no_banner_and_logs_errors_only(run: Run, served: list[Conf
     assert (served[0].log.level, served[0].node.ae_title) == ("error", "ME")
 
 
-def test_a_plain_listener_beyond_loopback_is_refused(run: Run, served: list[Config]) -> None:
-    result = run("serve", "--host", "0.0.0.0")
-    assert result.exit_code == exit_codes.SYNTAX
-    assert "insecure = true" in result.stderr
-    assert served == []
+def test_a_listener_beyond_loopback_is_a_tls_listener(run: Run, served: list[Config]) -> None:
+    assert run("serve", "--host", "0.0.0.0").exit_code == exit_codes.SUCCESS
+    assert served[0].listen.uses_tls
+    assert served[0].listen.port == 2762
 
 
 def test_a_wrong_flag_is_named_as_one(run: Run, served: list[Config]) -> None:

@@ -8,12 +8,20 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from isocenter.server.config import Peer
-from isocenter.server.config_keys import PEERS, SECTIONS, ConfigKey, keys_of, toml_value
+from isocenter.server.config_keys import (
+    LISTENERS,
+    NAMED_TABLES,
+    PEERS,
+    SECTIONS,
+    ConfigKey,
+    keys_of,
+    toml_value,
+)
 from isocenter.server.config_loading import LoadedConfig
 from isocenter.server.config_values import Section
 
 _WIDTH = 96
+_EXAMPLES = {LISTENERS: "hospital", PEERS: "workstation"}
 
 
 def effective_toml(loaded: LoadedConfig) -> str:
@@ -22,9 +30,10 @@ def effective_toml(loaded: LoadedConfig) -> str:
     for section, model in SECTIONS.items():
         values = getattr(loaded.config, section)
         blocks.append(f"[{section}]\n" + "".join(_assignments(loaded, (section,), model, values)))
-    for name, peer in loaded.config.peers.items():
-        table = f"[{PEERS}.{name if _is_bare(name) else toml_value(name)}]\n"
-        blocks.append(table + "".join(_assignments(loaded, (PEERS, name), Peer, peer)))
+    for table, model in NAMED_TABLES.items():
+        for name, values in getattr(loaded.config, table).items():
+            heading = f"[{table}.{name if _is_bare(name) else toml_value(name)}]\n"
+            blocks.append(heading + "".join(_assignments(loaded, (table, name), model, values)))
     return "\n".join(blocks)
 
 
@@ -39,14 +48,16 @@ def commented_toml() -> str:
     for section, model in SECTIONS.items():
         keys = "".join(_commented(key) for key in keys_of(section, model))
         blocks.append(f"{_comment(_first_line(model))}[{section}]\n{keys}")
-    keys = "".join(_commented(key) for key in keys_of(PEERS, Peer))
-    blocks.append(f"{_comment(_first_line(Peer))}# [{PEERS}.workstation]\n{keys}")
+    for table, model in NAMED_TABLES.items():
+        keys = "".join(_commented(key) for key in keys_of(table, model))
+        blocks.append(f"{_comment(_first_line(model))}# [{table}.{_EXAMPLES[table]}]\n{keys}")
     return "\n".join(blocks)
 
 
 def manual() -> str:
     """`docs/configuration.md`."""
-    sections: list[tuple[str, type[Section]]] = [*SECTIONS.items(), (f"{PEERS}.NAME", Peer)]
+    named = ((f"{table}.NAME", model) for table, model in NAMED_TABLES.items())
+    sections: list[tuple[str, type[Section]]] = [*SECTIONS.items(), *named]
     tables = "\n".join(_section_manual(name, model) for name, model in sections)
     return f"{_INTRODUCTION}\n{tables}"
 

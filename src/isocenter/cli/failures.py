@@ -25,6 +25,8 @@ _EXIT_CODES = {
     "encoding.errors.EncodingError": exit_codes.INVALID_INPUT,
     "archive.tar.PackDamaged": exit_codes.DAMAGED_ARCHIVE,
     "archive.index.errors.IndexUnusable": exit_codes.DAMAGED_ARCHIVE,
+    "security.database.AccessUnusable": exit_codes.DAMAGED_ARCHIVE,
+    "security.database.AccessUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.database.WorkflowUnusable": exit_codes.DAMAGED_ARCHIVE,
     "archive.workflow.database.WorkflowUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.worklist_item.InvalidWorklistItem": exit_codes.INVALID_INPUT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 DEFAULT_PORT = 11112  # registered with IANA for DICOM ("dicom"), PS3.8 9.1
+DEFAULT_TLS_PORT = 2762  # "dicom-tls", PS3.15 B.12
 RULE = "1 to 16 printable ASCII characters, no backslash"
 
 

@@ -11,17 +11,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from isocenter.server.addressing import DEFAULT_PORT
+from isocenter.server.config_security import (
+    AuditSection,
+    Bindings,
+    DeletionSection,
+    IdentityDemand,
+    IdentitySection,
+    Labels,
+    Listener,
+    ListenSection,
+    MetricsSection,
+    Networks,
+    TLSSection,
+)
 from isocenter.server.config_services import (
     CommitmentSection,
     FindSection,
@@ -44,7 +49,6 @@ from isocenter.server.config_values import (
     Section,
     Size,
     TransferSyntaxUID,
-    is_loopback,
     split_deliveries,
     split_list,
 )
@@ -68,38 +72,6 @@ class NodeSection(Section):
     also_known_as: Annotated[tuple[AETitle, ...], BeforeValidator(split_list)] = Field(
         default=(), description="Further AE titles under which this node answers."
     )
-
-
-class ListenSection(Section):
-    """Where associations are accepted. This version speaks plain DICOM only, no TLS."""
-
-    host: str = Field(
-        default="127.0.0.1",
-        min_length=1,
-        description="The address to listen on. Anything beyond loopback needs `insecure = true`.",
-    )
-    port: int = Field(
-        default=DEFAULT_PORT, ge=0, le=65535, description="The TCP port; 0 takes any free one."
-    )
-    backlog: int = Field(
-        default=512, ge=1, le=65535, description="Connections that may wait to be accepted."
-    )
-    insecure: bool = Field(
-        default=False,
-        description="Allow plain, unencrypted DICOM beyond loopback. Anyone on the network can "
-        "then read what is sent, and send.",
-    )
-
-    @model_validator(mode="after")
-    def _plain_stays_on_loopback(self) -> ListenSection:
-        if not self.insecure and not is_loopback(self.host):
-            raise PydanticCustomError(
-                "insecure_listener",
-                "listening on {host} would accept unencrypted DICOM from beyond this machine; "
-                "keep host = 127.0.0.1, or write insecure = true under [listen] to allow it",
-                {"host": self.host},
-            )
-        return self
 
 
 class LimitsSection(Section):
@@ -132,6 +104,19 @@ class LimitsSection(Section):
         le=64,
         description="Operations that a peer may have under way at one time on an association; a "
         "smaller asynchronous operations window that it negotiates (PS3.7 D.3.3.3) goes first.",
+    )
+    objects_per_minute: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description="Objects that one peer may store in a minute, on all its associations with a "
+        "network process; beyond them it is answered A700. 0 is no limit.",
+    )
+    bytes_per_minute: Size = Field(
+        default=0,
+        ge=0,
+        le=1024 * GIB,
+        description="Bytes that one peer may store in a minute, likewise; 0 is no limit.",
     )
     object_size: Size = Field(
         default=16 * GIB, ge=MIB, le=1024 * GIB, description="The largest object that is stored."
@@ -205,14 +190,51 @@ class Peer(Section):
     ae_title: AETitle = Field(default="ANY-SCP", description="The AE title to call.")
     host: str = Field(min_length=1, description="The host name or address.")
     port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The TCP port.")
-    tls: bool = Field(
-        default=False,
-        description="Whether the peer is called over TLS. This version cannot yet, and does not "
-        "call such a peer at all.",
+    tls: bool = Field(default=False, description="Whether the peer is called over TLS.")
+    certificates: Bindings = Field(
+        default=(),
+        description="The certificates that may stand for this peer when it calls here, and that it "
+        "must show when it is called: sha256:FINGERPRINT, CN:NAME, DNS:NAME, or * for any of a "
+        "trusted CA. Empty: one whose common name or DNS name is the AE title, or the host called.",
+    )
+    hosts: Networks = Field(
+        default=(),
+        description="The addresses from which it may call: IP addresses and networks. Empty: any.",
     )
     services: Annotated[tuple[ServiceName, ...], BeforeValidator(split_list)] = Field(
         default=SERVICE_NAMES,
         description="What the peer may use here when it calls under this AE title.",
+    )
+    move_destinations: Annotated[tuple[str, ...], BeforeValidator(split_list)] = Field(
+        default=("*",),
+        description="The AE titles to which it may have objects moved; * is every peer.",
+    )
+    labels: Labels = Field(
+        default=(),
+        description="It sees studies with one of these access labels only (`isocenter label`). "
+        "Empty: all studies.",
+    )
+    user_identity: IdentityDemand = Field(
+        default="optional",
+        description="Whether its associations must come with a verified user identity.",
+    )
+    associations: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Associations that it may have open at one time; 0 is no limit of its own.",
+    )
+    objects_per_minute: int = Field(
+        default=0,
+        ge=0,
+        le=100_000_000,
+        description="Objects that it may store in a minute; 0 is `limits.objects_per_minute`.",
+    )
+    bytes_per_minute: Size = Field(
+        default=0,
+        ge=0,
+        le=1024 * GIB,
+        description="Bytes that it may store in a minute; 0 is `limits.bytes_per_minute`.",
     )
     transfer_syntaxes: Annotated[tuple[TransferSyntaxUID, ...], BeforeValidator(split_list)] = (
         Field(
@@ -246,8 +268,12 @@ class Config(BaseModel):
 
     node: NodeSection = NodeSection()
     listen: ListenSection = ListenSection()
+    tls: TLSSection = TLSSection()
+    identity: IdentitySection = IdentitySection()
+    audit: AuditSection = AuditSection()
     limits: LimitsSection = LimitsSection()
     storage: StorageSection = StorageSection()
+    deletion: DeletionSection = DeletionSection()
     find: FindSection = FindSection()
     retrieve: RetrieveSection = RetrieveSection()
     worklist: WorklistSection = WorklistSection()
@@ -256,9 +282,21 @@ class Config(BaseModel):
     workers: WorkersSection = WorkersSection()
     log: LogSection = LogSection()
     explain: ExplainSection = ExplainSection()
+    metrics: MetricsSection = MetricsSection()
+    listeners: dict[str, Listener] = Field(default_factory=dict)
     peers: dict[str, Peer] = Field(default_factory=dict)
 
     _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def all_listeners(self) -> dict[str, Listener]:
+        """Every listener by its name in the file; the first is [listen]."""
+        return {"listen": self.listen, **self.listeners}
+
+    @property
+    def tls_directory(self) -> Path:
+        """Where this node's keys and certificates are."""
+        return self.tls.directory or self.node.data_directory / "tls"
 
     @property
     def file(self) -> Path | None:
@@ -273,11 +311,14 @@ class Config(BaseModel):
         """Equal are configurations that say the same, in whatever file."""
         return isinstance(other, Config) and self.model_dump() == other.model_dump()
 
-    def answers_to(self, called_ae_title: str) -> bool:
-        """Whether an association that calls `called_ae_title` is meant for this node."""
+    def answers_to(self, called_ae_title: str, listener: Listener | None = None) -> bool:
+        """Whether an association that calls `called_ae_title` is meant for this node.
+
+        It came in over `listener`, or over [listen].
+        """
         match self.node.check_called_ae:
             case "never":
                 return True
-            case "beyond-loopback" if is_loopback(self.listen.host):
+            case "beyond-loopback" if (listener or self.listen).is_local:
                 return True
         return called_ae_title.strip(" ") in (self.node.ae_title, *self.node.also_known_as)

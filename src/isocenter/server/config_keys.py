@@ -14,6 +14,12 @@ from pydantic.fields import FieldInfo
 
 from isocenter.server.addressing import RULE
 from isocenter.server.config import Config, Peer
+from isocenter.server.config_security import (
+    Listener,
+    checked_binding,
+    checked_label,
+    checked_network,
+)
 from isocenter.server.config_values import (
     GIB,
     KIB,
@@ -66,7 +72,7 @@ class ConfigKey:
         return f'"{format_size(value)}"' if self.is_size else toml_value(value)
 
 
-# The tables of the file, in the order in which they are shown; `peers` is a table of tables.
+# The tables of the file, in the order in which they are shown.
 SECTIONS: MappingProxyType[str, type[Section]] = MappingProxyType(
     {
         name: field.annotation
@@ -75,6 +81,12 @@ SECTIONS: MappingProxyType[str, type[Section]] = MappingProxyType(
     }
 )
 PEERS = "peers"
+LISTENERS = "listeners"
+
+# Tables of tables: what one of those that stand in them, under a name, may say.
+NAMED_TABLES: MappingProxyType[str, type[Section]] = MappingProxyType(
+    {LISTENERS: Listener, PEERS: Peer}
+)
 
 
 def keys_of(section: str, model: type[Section]) -> Iterator[ConfigKey]:
@@ -87,14 +99,16 @@ def all_keys() -> Iterator[ConfigKey]:
     """Every key of the configuration; those of a peer stand under `peers.NAME`."""
     for section, model in SECTIONS.items():
         yield from keys_of(section, model)
-    yield from keys_of(f"{PEERS}.NAME", Peer)
+    for table, model in NAMED_TABLES.items():
+        yield from keys_of(f"{table}.NAME", model)
 
 
 def find_key(path: tuple[str | int, ...]) -> ConfigKey | None:
     """The key at a path such as `("listen", "port")` or `("peers", "pacs", "host")`."""
     model: type[Section]
-    if path and path[0] == PEERS:
-        model, section, rest = Peer, ".".join(str(p) for p in path[:2]), path[2:]
+    if path and path[0] in NAMED_TABLES:
+        model, section = NAMED_TABLES[str(path[0])], ".".join(str(p) for p in path[:2])
+        rest = path[2:]
     elif path and path[0] in SECTIONS:
         model, section, rest = SECTIONS[str(path[0])], str(path[0]), path[1:]
     else:
@@ -112,8 +126,10 @@ def format_size(size: int) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value as TOML 1.0 writes it."""
+    """A value as TOML 1.0 writes it; of none, a text that is empty."""
     match value:
+        case None:
+            return '""'
         case bool():
             return "true" if value else "false"
         case int():
@@ -145,12 +161,12 @@ def _allowed(key: ConfigKey) -> str:
         low, high = _bounds(metadata)
         shown = format_size if key.is_size else toml_value
         return f"{shown(low)} to {shown(high)}"
-    if annotation is Path:
+    if annotation is Path or Path in get_args(annotation):
         return "a path"
     if any(isinstance(m, AfterValidator) and m.func is checked_ae_title for m in metadata):
         return RULE
     if annotation is str:
-        return "a text that is not empty"
+        return "a text that is not empty" if metadata else "a text"
     return _allowed_list(get_args(annotation)[0])
 
 
@@ -159,7 +175,20 @@ def _allowed_list(item: Any) -> str:
         return f"a list of {', '.join(get_args(item))}"
     if item is TransferSyntaxUID:
         return "a list of transfer syntaxes, by name or UID"
+    checks = {getattr(m, "func", None) for m in get_args(item)[1:]}
+    for check, words in _LISTS.items():
+        if check in checks:
+            return f"a list of {words}"
     return "a list of AE titles"
+
+
+_LISTS: MappingProxyType[Any, str] = MappingProxyType(
+    {
+        checked_network: "IP addresses and networks",
+        checked_binding: "sha256:FINGERPRINT, CN:NAME, DNS:NAME or *",
+        checked_label: "labels: letters, digits, '-', '_' and '.'",
+    }
+)
 
 
 def _bounds(metadata: list[Any]) -> tuple[Any, Any]:

@@ -12,22 +12,26 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from isocenter.errors import IsocenterError
-from isocenter.server.config import Config, Peer
+from isocenter.server.config import Config
 from isocenter.server.config_file import DEFAULT_FILE, ENVIRONMENT_PREFIX, find_config_file
-from isocenter.server.config_keys import PEERS, SECTIONS, all_keys, find_key
+from isocenter.server.config_keys import NAMED_TABLES, SECTIONS, all_keys, find_key
 from isocenter.server.config_lines import key_lines
 
 MAXIMUM_FILE_SIZE = 1 << 20
 COMMAND_LINE = "command line"
 
 KeyPath = tuple[str, ...]
+
+_PATHS = tuple(
+    key for key in all_keys() if Path in (key.field.annotation, *get_args(key.field.annotation))
+)
 
 
 class ConfigProblem(NamedTuple):
@@ -119,7 +123,7 @@ def _file_values(text: str, path: Path) -> tuple[dict[str, Any], dict[KeyPath, s
     values = _parse(text, path)
     origins = {key: str(path) for key, _ in _leaves(values)}
     origins |= {key: f"{path}:{line}" for key, line in key_lines(text).items()}
-    _resolve_data_directory(values, path)
+    _resolve_paths(values, path)
     return values, origins
 
 
@@ -150,11 +154,12 @@ def _parse(text: str, path: Path) -> dict[str, Any]:
         raise ConfigError(ConfigProblem(str(path), f"is not valid TOML: {reason}")) from None
 
 
-def _resolve_data_directory(values: dict[str, Any], path: Path) -> None:
-    """A relative folder in a file counts from that file, wherever the command is run."""
-    node = values.get("node")
-    if isinstance(node, dict) and isinstance(folder := node.get("data_directory"), str):
-        node["data_directory"] = str(path.parent / Path(folder).expanduser())
+def _resolve_paths(values: dict[str, Any], path: Path) -> None:
+    """A relative path in a file counts from that file, wherever the command is run."""
+    for key in _PATHS:
+        table = values.get(key.section)
+        if isinstance(table, dict) and isinstance(given := table.get(key.name), str) and given:
+            table[key.name] = str(path.parent / Path(given).expanduser())
 
 
 def _environment_values() -> dict[str, Any]:
@@ -167,7 +172,7 @@ def _environment_values() -> dict[str, Any]:
 
 
 def _tables() -> tuple[str, ...]:
-    return (*SECTIONS, PEERS)
+    return (*SECTIONS, *NAMED_TABLES)
 
 
 def _problem(
@@ -175,7 +180,7 @@ def _problem(
 ) -> ConfigProblem:
     location = tuple(str(part) for part in detail["loc"])
     if detail["type"] == "insecure_listener":
-        location = ("listen", "host")
+        location = (*location, "host")
     key = find_key(location)
     name = f"{key.section}.{key.name}" if key else ".".join(location)
     where = _origin(location, origins, path)
@@ -215,7 +220,7 @@ def _advice(location: KeyPath) -> str:
         return f"; it belongs under [{homes[0]}]"
     if not table:
         return _suggestion(name, _tables())
-    model = Peer if table[0] == PEERS else SECTIONS.get(table[0])
+    model = NAMED_TABLES.get(table[0]) or SECTIONS.get(table[0])
     return _suggestion(name, tuple(model.model_fields) if model else ())
 
 

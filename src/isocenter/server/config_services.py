@@ -62,6 +62,13 @@ class FindSection(Section):
         description="Matches after which a query ends with status A700 (out of resources); "
         "0 is no limit.",
     )
+    time_limit: Seconds = Field(
+        default=60.0,
+        ge=0,
+        le=86400,
+        description="Seconds that the database may work on one query, waits for the peer not "
+        "counted; then it ends with status A700; 0 is no limit.",
+    )
     header_limit: int = Field(
         default=10_000,
         ge=0,

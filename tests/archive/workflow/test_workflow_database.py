@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select
 
 from isocenter.archive.workflow import Workflow, WorkflowUnavailable, WorkflowUnusable
-from isocenter.archive.workflow import database as database_module
+from isocenter.archive.workflow import database as workflow_module
 from isocenter.archive.workflow.schema import failure, metadata
+from isocenter.database import database as database_module
 
 A_FAILURE = {
     "first_at": 1.0,
@@ -35,9 +36,9 @@ def test_the_migrations_make_the_tables_that_queries_speak_to(tmp_path: Path) ->
 
 def test_the_newest_migration_is_the_one_that_opening_looks_for() -> None:
     config = Config()
-    folder = Path(database_module.__file__).parent / "migrations"
+    folder = Path(workflow_module.__file__).parent / "migrations"
     config.set_main_option("script_location", str(folder))
-    assert ScriptDirectory.from_config(config).get_current_head() == database_module.HEAD
+    assert ScriptDirectory.from_config(config).get_current_head() == workflow_module.HEAD
 
 
 def test_what_was_written_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_schema_that_cannot_be_made_is_a_sentence(
         connection.execute("PRAGMA max_page_count = 2")  # as if the disk were full
         return connection
 
-    monkeypatch.setattr(database_module, "_connect", full)
+    monkeypatch.setattr(database_module, "connect", full)
     with pytest.raises(WorkflowUnusable, match="disk is full"):
         Workflow(tmp_path / "workflow.sqlite")
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from isocenter.archive import migration
 from isocenter.archive.index.connection import connect_writer
 from isocenter.archive.index.errors import IndexUnusable
+from isocenter.database import migration
 
 HEAD = "0001"
 _MIGRATIONS = migration.Migrations(

@@ -1,4 +1,4 @@
-"""Alembic's entry point. `isocenter.archive.migration` hands over an open connection."""
+"""Alembic's entry point. `isocenter.database.migration` hands over an open connection."""
 
 from alembic import context
 
