@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
 from functools import partial
 
 import structlog
@@ -13,10 +12,11 @@ from isocenter.archive.archive import Archive
 from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.security.access import Rights
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
 from isocenter.server.node_services import NodeServices
-from isocenter.server.peers import Peers
+from isocenter.server.peers import Peers, rights_of
 from isocenter.services.extended_negotiation import answer_extended
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.provider import ProvidedAssociation
@@ -106,11 +106,11 @@ class Node:
         if reject is not None:
             self._reject(association, request, reject)
             return False
-        association.allowed = self._allowed(association)
+        association.rights = self._rights(association)
         association.maximum_operations = self.config.limits.operations
         response = negotiate(
             request,
-            self._acceptance.decisions(request, association.allowed),
+            self._acceptance.decisions(request, association.rights.services),
             decide_roles=self._acceptance.decide_role,
             answer_extended=answer_extended,
             user_information=UserInformation(
@@ -182,10 +182,10 @@ class Node:
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
 
-    def _allowed(self, association: ProvidedAssociation) -> Collection[ServiceName]:
-        """The services that the caller may use: those of its peer, all where it is none."""
+    def _rights(self, association: ProvidedAssociation) -> Rights:
+        """What the caller may do: what its peer may, everything where it is none."""
         peer = self.peers.find(association.calling_ae_title)
-        return SERVICE_NAMES if peer is None else peer.services
+        return Rights(SERVICE_NAMES) if peer is None else rights_of(peer)
 
     def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)

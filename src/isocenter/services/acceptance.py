@@ -20,7 +20,7 @@ from isocenter.dictionary.transfer_syntaxes import (
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.encoding.transcoding import TARGETS
 from isocenter.services.provider import Service
-from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
+from isocenter.services.service_names import SERVICE_NAMES, service_name
 from isocenter.upperlayer.contexts import ContextAnswer, ContextResult, ProposedContext
 from isocenter.upperlayer.negotiation import (
     Decide,
@@ -52,9 +52,7 @@ class Acceptance:
         self._storage = storage
         self._unknown_sop_classes = unknown_sop_classes
 
-    def decisions(
-        self, request: AssociateRQ, allowed: Collection[ServiceName] = SERVICE_NAMES
-    ) -> Decide:
+    def decisions(self, request: AssociateRQ, allowed: Collection[str] = SERVICE_NAMES) -> Decide:
         """How to answer each presentation context of a request whose sender may use `allowed`.
 
         Who takes the SCP role for storage is going to C-GET (PS3.7 D.3.3.4).
@@ -115,7 +113,7 @@ class Acceptance:
         )
 
 
-def _may(abstract_syntax: str, allowed: Collection[ServiceName], *, receives: bool) -> bool:
+def _may(abstract_syntax: str, allowed: Collection[str], *, receives: bool) -> bool:
     """Whether a context serves a service that is allowed; one of storage may be there for C-GET."""
     service = service_name(abstract_syntax)
     return service in allowed or (service == "store" and receives and "get" in allowed)

@@ -39,6 +39,9 @@ MODELS: dict[str, Model] = {
 UNKNOWN_DESTINATION = "Unknown here: add it to [peers] in this node's configuration"
 
 
+NOT_FOR_YOU = "This AE title may not have objects moved to this destination"
+
+
 class MoveProvider:
     """C-MOVE SCP."""
 
@@ -79,8 +82,10 @@ class MoveOperation(RetrieveOperation):
         self._delivery: Delivery | None = None
 
     def check(self) -> None:
-        """Raises Refused where the destination is not configured (A801)."""
+        """Raises Refused where the destination is not configured (A801), or not for this peer."""
         self._address()
+        if not self.association.rights.may_move_to(self._move_destination):
+            raise Refused(status.NOT_AUTHORIZED, NOT_FOR_YOU)
 
     def shares(self, kinds: Sequence[Kind]) -> Sequence[Sequence[Kind]]:
         """As many as an association has contexts for."""

@@ -7,7 +7,7 @@ never block: what takes time runs elsewhere and reports back through `post`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -17,10 +17,11 @@ from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssemb
 from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
+from isocenter.security.access import Rights
 from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
-from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
+from isocenter.services.service_names import SERVICE_NAMES, service_name
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.causes import diagnose_abort, diagnose_rejection
 from isocenter.upperlayer.contexts import AcceptedContext
@@ -107,7 +108,7 @@ class ProvidedAssociation:
         self.log = log.bind(peer=connection.peer)
         self.over = False
         self.unwelcome = False
-        self.allowed: Collection[ServiceName] = SERVICE_NAMES
+        self.rights = Rights(SERVICE_NAMES)
         self._paused = False
         self.maximum_operations = 1
 
@@ -305,7 +306,7 @@ class ProvidedAssociation:
             refuse(self, context_id, message, status.RESOURCE_LIMITATION, text)
             return
         context = self.connection.core.accepted_contexts[context_id]
-        if service_name(context.abstract_syntax) not in self.allowed:
+        if service_name(context.abstract_syntax) not in self.rights.services:
             # The context is there for a service that is: storage in the role that C-GET needs.
             text = "This AE title may not use this service here"
             refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
