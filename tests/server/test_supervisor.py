@@ -299,7 +299,7 @@ class FakeWorker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.load, self.ready = 0, True
-        self.hosts: dict[int, str] = {}
+        self.connections: set[int] = set()
         self.given: list[tuple[str, bytes]] = []
         self.control, self.theirs = socket.socketpair()
         self.dying, self.alive = os.pipe()
@@ -312,7 +312,7 @@ class FakeWorker:
         os.close(self.alive)
         self.alive = -1
 
-    def hear(self) -> bool:
+    def hear(self, _admission: object) -> bool:
         return False
 
     def close(self) -> None:
@@ -436,7 +436,7 @@ def test_a_connection_without_its_descriptor_is_told_to_have_ended():
 
 
 def test_a_connection_that_cannot_be_served_is_told_to_have_ended():
-    def fail(*, crowded: bool) -> asyncio.Protocol:
+    def fail(*, crowded: bool, on_accepted: object) -> asyncio.Protocol:
         assert crowded
         raise MemoryError
 
@@ -456,7 +456,7 @@ def test_a_connection_that_cannot_be_served_is_told_to_have_ended():
 
 def test_a_connection_is_told_to_have_ended_once_and_by_its_number():
     async def scene() -> None:
-        worker = WorkerScene(lambda *, crowded: asyncio.Protocol())
+        worker = WorkerScene(lambda **_: asyncio.Protocol())
         peers = []
         for number in (1, 2):
             ours, theirs = socket.socketpair()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -13,6 +13,7 @@ from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.security.access import Rights
+from isocenter.server.admission import Admission
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
 from isocenter.server.node_services import NodeServices
@@ -57,8 +58,8 @@ class Node:
         )
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._associations: set[ProvidedAssociation] = set()
-        self._per_host: Counter[str] = Counter()
         limits = config.limits
+        self._admission: Admission[ProvidedAssociation] = Admission(limits, self._loop.time)
         self._limits = AssociationLimits(
             maximum_length=limits.maximum_pdu, association_pdu=limits.association_pdu
         )
@@ -85,14 +86,16 @@ class Node:
         """How many connections are open."""
         return len(self._associations)
 
-    def make_protocol(self, *, crowded: bool = False) -> AssociationProtocol:
+    def make_protocol(
+        self, *, crowded: bool = False, on_accepted: Callable[[], None] | None = None
+    ) -> AssociationProtocol:
         """Return the protocol for a new connection: asyncio's protocol factory.
 
         `crowded` says that the node as a whole has too many already: the association will be
-        rejected.
+        rejected. `on_accepted` is called if it is accepted.
         """
         return AssociationProtocol(
-            partial(self._make_user, crowded=crowded),
+            partial(self._make_user, crowded=crowded, on_accepted=on_accepted),
             self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -122,6 +125,9 @@ class Node:
             answer_identity=acknowledge,
         )
         association.connection.accept(response)
+        self._admission.associated(association)
+        if association.on_accepted is not None:
+            association.on_accepted()
         self._tell_accepted(association, request, response)
         self._services.commitment.associated(association)
         return True
@@ -162,10 +168,7 @@ class Node:
     def ended(self, association: ProvidedAssociation) -> None:
         """A connection is gone."""
         self._associations.discard(association)
-        host = association.host
-        self._per_host[host] -= 1
-        if not self._per_host[host]:
-            del self._per_host[host]
+        self._admission.closed(association)
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""
@@ -187,20 +190,23 @@ class Node:
         peer = self.peers.find(association.calling_ae_title)
         return Rights(SERVICE_NAMES) if peer is None else rights_of(peer)
 
-    def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
+    def _make_user(
+        self,
+        connection: AssociationProtocol,
+        *,
+        crowded: bool,
+        on_accepted: Callable[[], None] | None,
+    ) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)
         association.unwelcome = crowded
+        association.on_accepted = on_accepted
         self._associations.add(association)
-        self._per_host[association.host] += 1
+        if (expelled := self._admission.connected(association, association.host)) is not None:
+            expelled.connection.drop()
         return association
 
     def _objection(self, association: ProvidedAssociation) -> AssociateRJ | None:
-        limits = self.config.limits
-        if (
-            association.unwelcome
-            or self.load > limits.associations
-            or self._per_host[association.host] > limits.associations_per_peer
-        ):
+        if association.unwelcome or self._admission.is_crowded(association.host):
             return AssociateRJ(
                 RejectResult.REJECTED_TRANSIENT,
                 RejectSource.SERVICE_PROVIDER_PRESENTATION,

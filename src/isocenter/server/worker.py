@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from struct import Struct
@@ -35,6 +36,9 @@ from isocenter.server.running import (
 MESSAGE = Struct("!cI")
 """Both sides' messages: what, and the number that the supervisor gave to the connection."""
 
+ASSOCIATED = b"a"
+"""Tells the supervisor that a connection has got its association."""
+
 ENDED = b"-"
 """Tells the supervisor that a connection is over."""
 
@@ -46,6 +50,9 @@ LOCK = b"l"
 
 SERVE, TURN_AWAY = b"s", b"t"
 """What the supervisor wants done with the connection that it hands over."""
+
+CLOSE = b"c"
+"""The supervisor wants a connection closed that it handed over."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +83,7 @@ class _Worker:
         self._config = config
         self._control = control
         self._starting: set[asyncio.Task[object]] = set()
+        self._connections: dict[int, _HandedOver] = {}
         self._untold = bytearray()
 
     async def run(self, archive: Archive, workflow: Workflow) -> None:
@@ -100,20 +108,27 @@ class _Worker:
             self._stop.set()
             return
         wish, number = MESSAGE.unpack(message)
-        ended = partial(self._tell, ENDED, number)
+        if wish == CLOSE:
+            self._close(number)
+            return
+        ended = partial(self._ended, number)
         if not descriptors:  # the kernel drops those for which the process has no room
             log.error("a connection was lost for want of file descriptors")
             ended()
             return
         connection = _HandedOver(descriptors[0], ended)
         connection.setblocking(False)
-        self._serve(connection, crowded=wish == TURN_AWAY)
+        self._connections[number] = connection
+        accepted = partial(self._tell, ASSOCIATED, number)
+        self._serve(connection, accepted, crowded=wish == TURN_AWAY)
 
-    def _serve(self, connection: _HandedOver, *, crowded: bool) -> None:
+    def _serve(
+        self, connection: _HandedOver, accepted: Callable[[], None], *, crowded: bool
+    ) -> None:
         loop = self._loop
         task = loop.create_task(
             loop.connect_accepted_socket(
-                lambda: self._node.make_protocol(crowded=crowded), connection
+                lambda: self._node.make_protocol(crowded=crowded, on_accepted=accepted), connection
             )
         )
         self._starting.add(task)
@@ -124,6 +139,17 @@ class _Worker:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a connection could not be served", exc_info=error)
             connection.close()
+
+    def _close(self, number: int) -> None:
+        """End a connection, however far it has come; whoever serves it sees its peer leave."""
+        connection = self._connections.get(number)
+        if connection is not None:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def _ended(self, number: int) -> None:
+        self._connections.pop(number, None)
+        self._tell(ENDED, number)
 
     def _tell(self, what: bytes, number: int = 0) -> None:
         if self._loop.is_closed():

@@ -108,6 +108,7 @@ class ProvidedAssociation:
         self.log = log.bind(peer=connection.peer)
         self.over = False
         self.unwelcome = False
+        self.on_accepted: Callable[[], None] | None = None
         self.rights = Rights(SERVICE_NAMES)
         self._paused = False
         self.maximum_operations = 1
