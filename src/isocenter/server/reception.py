@@ -73,12 +73,13 @@ class Reception:
         contexts = self._contexts.get(listener)
         factory = partial(self._make_protocol, listener, crowded)
         if contexts is None:
-            self._begin(self._arriving, self._serve(connection, host, factory))
+            self._begin(self._arriving, connection, self._serve(connection, host, factory))
             return
         while len(self._handshakes) >= HANDSHAKES:
             oldest, _ = self._handshakes.popitem(last=False)
             oldest.cancel()
-        self._begin(self._handshakes, self._serve_tls(connection, host, factory, contexts))
+        handshake = self._serve_tls(connection, host, factory, contexts)
+        self._begin(self._handshakes, connection, handshake)
 
     async def close(self) -> None:
         """Give up what has not become an association yet."""
@@ -88,11 +89,19 @@ class Reception:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _begin(
-        self, among: OrderedDict[asyncio.Task[None], None], work: Coroutine[None, None, None]
+        self,
+        among: OrderedDict[asyncio.Task[None], None],
+        connection: socket.socket,
+        work: Coroutine[None, None, None],
     ) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            among.pop(task, None)
+            if task.cancelled():  # perhaps before it had begun
+                connection.close()
+
         task = self._loop.create_task(work)
         among[task] = None
-        task.add_done_callback(lambda done: among.pop(done, None))
+        task.add_done_callback(ended)
 
     async def _serve(
         self, connection: socket.socket, host: str, factory: Callable[[], AssociationProtocol]
@@ -102,9 +111,6 @@ class Reception:
         except Exception:
             log.exception("a connection could not be served", host=host)
             connection.close()
-        except BaseException:
-            connection.close()
-            raise
 
     async def _serve_tls(
         self,
@@ -139,9 +145,6 @@ class Reception:
         except Exception:
             log.exception("a connection could not be served", host=host)
             connection.close()
-        except BaseException:
-            connection.close()
-            raise
 
     async def _first_bytes(self, connection: socket.socket) -> bytes:
         """What the peer says first, left unread; nothing if it closes."""
