@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from isocenter.server import reception as module
+from isocenter.server.admission import Admission
 from isocenter.server.config import Config
-from isocenter.server.reception import Reception
+from isocenter.server.reception import Arrival, Reception
 from isocenter.services.failures import Failure
 from isocenter.upperlayer.pdu import Abort, decode_pdu
 from tests.server.support import ECHO, associate_rq
 from tests.support.tls import Certificates
-
 
 WORD = b"welcome"
 
@@ -47,7 +46,7 @@ class Fixed:
 class Scene:
     """A reception with a plain and a TLS listener, and the clients of a test."""
 
-    def __init__(self, folder: Path, *, timeout: float = 30.0) -> None:
+    def __init__(self, folder: Path, *, timeout: float = 30.0, room: int = 100) -> None:
         self.certificates = Certificates(folder)
         server = self.certificates.issue("ISOCENTER")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -55,23 +54,30 @@ class Scene:
         context.load_verify_locations(self.certificates.ca)
         context.verify_mode = ssl.CERT_REQUIRED
         self.failed: list[Failure] = []
-        config = Config.model_validate({"tls": {"handshake_timeout": timeout}})
-        self.reception = Reception(config, {"tls": Fixed(context)}, self._protocol, self)
+        config = Config.model_validate(
+            {"tls": {"handshake_timeout": timeout}, "limits": {"half_open": room}}
+        )
+        self.admission: Admission[Arrival] = Admission(
+            config.limits, asyncio.get_running_loop().time
+        )
+        self.reception = Reception(
+            config, {"tls": Fixed(context)}, self._protocol, self.admission, self
+        )
         self.crowded: list[tuple[str, bool]] = []
         self._clients = ExitStack()
 
-    def _protocol(self, listener: str, crowded: bool) -> Any:
-        self.crowded.append((listener, crowded))
+    def _protocol(self, arrival: Arrival) -> Any:
+        self.crowded.append((arrival.listener, arrival.crowded))
         return Welcome()
 
     def record(self, failure: Failure) -> None:
         self.failed.append(failure)
 
-    def connect(self, listener: str, **options: bool) -> socket.socket:
+    def connect(self, listener: str, *, crowded: bool = False) -> socket.socket:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._clients.enter_context(ours)
-        self.reception.take(listener, theirs, "192.0.2.9", **options)
+        self.reception.take(Arrival(theirs.detach(), listener, "192.0.2.9", crowded=crowded))
         return ours
 
     async def tls_client(self, pair: Any) -> bytes:
@@ -190,27 +196,38 @@ def test_a_handshake_that_stops_has_a_deadline(tmp_path: Path, first: bytes) -> 
     play(scene, tmp_path, timeout=0.1)
 
 
-def test_handshakes_that_stop_keep_nobody_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With room for four, the oldest of five silent ones makes room, then the next, for all."""
-    monkeypatch.setattr(module, "HANDSHAKES", 4)
+def test_handshakes_that_stop_keep_nobody_out(tmp_path: Path) -> None:
+    """With room for sixteen, the oldest of the silent ones makes room for each who comes."""
 
     async def scene(stage: Scene) -> None:
-        silent = [stage.connect("tls") for _ in range(5)]
+        silent = [stage.connect("tls") for _ in range(17)]
         assert await said(silent[0]) == b""
         good = stage.certificates.issue("CT1")
         for _ in range(3):
             assert await stage.tls_client(good) == WORD
         assert await said(silent[1]) == b""
-        assert len(stage.reception._handshakes) <= 4
+        assert stage.admission.waiting <= 16
+
+    play(scene, tmp_path, room=16)
+
+
+def test_what_has_ended_is_counted_no_more(tmp_path: Path) -> None:
+    async def scene(stage: Scene) -> None:
+        for first in (b"", b"GET / HTTP/1.1", b"\x16\x03\x01\x00\x05junk!"):
+            client = stage.connect("tls")
+            client.send(first)
+            client.shutdown(socket.SHUT_WR)
+            assert stage.admission.waiting == 1
+            await said(client)
+            while stage.admission.waiting:
+                await asyncio.sleep(0)
 
     play(scene, tmp_path)
 
 
 def test_a_connection_that_cannot_be_served_is_closed(tmp_path: Path) -> None:
     async def scene(stage: Scene) -> None:
-        def fail(_listener: str, _crowded: bool) -> Any:
+        def fail(_arrival: Arrival) -> Any:
             raise MemoryError
 
         stage.reception._make_protocol = fail

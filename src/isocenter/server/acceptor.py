@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -50,19 +49,11 @@ class Rejection(NamedTuple):
     why: str = ""
 
 
-@dataclass(slots=True)
-class Crowd:
-    """The connections and associations that a process has, and how many it may."""
-
-    connections: int
-    from_host: int
-
-
 class AssociationAcceptor:
     """Answers association requests for one network process. For the loop's thread.
 
-    `crowd` counts the connections of a host and of all; `associated` hears of every association
-    that was accepted.
+    `is_crowded` says whether one more association with a host would be one too many; `associated`
+    hears of every association that was accepted.
     """
 
     def __init__(
@@ -70,13 +61,13 @@ class AssociationAcceptor:
         config: Config,
         peers: Peers,
         acceptance: Acceptance,
-        crowd: Callable[[str], Crowd],
+        is_crowded: Callable[[str], bool],
         associated: Callable[[ProvidedAssociation], None],
     ) -> None:
         self._config = config
         self._peers = peers
         self._acceptance = acceptance
-        self._crowd = crowd
+        self._is_crowded = is_crowded
         self._associated = associated
         self._quotas = Quotas(asyncio.get_running_loop().time)
         self._open_of: Counter[str] = Counter()
@@ -119,13 +110,6 @@ class AssociationAcceptor:
         if peer is not None and 0 < peer.associations <= self._open_of[request.calling_ae_title]:
             return Rejection(LIMIT_EXCEEDED, "the peer has as many associations open as it may")
         return None
-
-    def _is_crowded(self, host: str) -> bool:
-        limits, crowd = self._config.limits, self._crowd(host)
-        return (
-            crowd.connections > limits.associations
-            or crowd.from_host > limits.associations_per_peer
-        )
 
     def _reject(
         self, association: ProvidedAssociation, request: AssociateRQ, rejection: Rejection

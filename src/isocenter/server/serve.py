@@ -58,7 +58,7 @@ async def _serve(
     stop = stop_requested(loop)
     node = Node(config, archive, workflow, tls_contexts(config))
     listeners.listen()
-    accepting = listeners.accept(node.take)
+    accepting = listeners.accept(node.accept)
     if on_listening is not None:
         on_listening(listeners.ports)
     await stop.wait()

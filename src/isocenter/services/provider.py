@@ -119,6 +119,7 @@ class ProvidedAssociation:
         self.over = False
         self.unwelcome = self.was_accepted = False
         self.listener = ""
+        self.on_accepted: Callable[[], None] | None = None
         self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
         self._paused = False
@@ -188,6 +189,8 @@ class ProvidedAssociation:
             self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
         self._open_window()
         self.log = self.log.bind(calling_ae=self.calling_ae_title)
+        if self.on_accepted is not None:
+            self.on_accepted()
 
     def _note_end(self, what: str, diagnosis: str) -> None:
         """An end that is no release; behind a refusal of all contexts it is no failure more."""
