@@ -6,6 +6,7 @@ selection of 100,000 instances takes less than a megabyte, and no transaction st
 transfer that may last for hours.
 """
 
+import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -21,14 +22,17 @@ from isocenter.archive.index.attributes import (
     Level,
 )
 from isocenter.archive.index.errors import IndexUnavailable
-from isocenter.archive.index.schema import instance, pack, term
+from isocenter.archive.index.schema import instance, pack, study, term
 from isocenter.archive.index.uids import unpack_uid
 from isocenter.archive.query.columns import TABLES, stored_column
 from isocenter.archive.query.criteria import AnyOf, check_size, parse_key
 from isocenter.archive.query.engine import Queryable
-from isocenter.archive.query.errors import InvalidQuery
+from isocenter.archive.query.errors import InvalidQuery, SearchTookTooLong
 from isocenter.archive.query.model import UNIQUE_KEY, Model, query_level
+from isocenter.archive.query.visibility import seeing
+from isocenter.archive.query.watch import Clock, Watch
 from isocenter.dictionary.elements import format_tag
+from isocenter.security.access import Scope
 
 BATCH = 500
 """Instances looked up at a time."""
@@ -84,24 +88,37 @@ class Selection:
 
 
 def select_instances(
-    index: Queryable, model: Model, level: str, keys: Mapping[int, str]
+    index: Queryable,
+    model: Model,
+    level: str,
+    keys: Mapping[int, str],
+    *,
+    scope: Scope,
+    time_limit: float | None = None,
+    clock: Clock = time.monotonic,
 ) -> Selection:
     """Return the instances that an identifier of C-GET or C-MOVE names (PS3.4 C.4.2.2.1, C.4.3.2).
 
     `keys` map tags to decoded text. Only unique keys count, and the issuer of a Patient ID: that
     of the level must be given, as one value or (UIDs) as a list; those above it, where given, as
     one value; those below it must be empty, for they would narrow what the level says is wanted.
+    What is outside of `scope` is not there. The database may work for `time_limit` seconds.
 
     Raises:
         InvalidQuery: the level does not exist in the model, or a key breaks these rules.
         IndexUnavailable: the database cannot be read.
+        SearchTookTooLong: it would have to work for longer.
     """
     at = query_level(model, level)
     criteria = _criteria(model, at, keys)
     check_size(criteria)
+    connect = index.connect if scope.labels is None else index.connect_labelled
+    watch = Watch(time_limit, clock)
+    watch.begin()
     try:
-        with index.connect() as connection:
-            rows = connection.execution_options(yield_per=10_000).execute(_select(criteria))
+        with connect() as connection, watch.over_statements(connection):
+            statement = _select(criteria, scope)
+            rows = connection.execution_options(yield_per=10_000).execute(statement)
             numbers = array("q")
             kinds: dict[tuple[int, int], None] = {}
             for number, sop_class, transfer_syntax in rows:
@@ -111,6 +128,10 @@ def select_instances(
             named = select(term.c.id, term.c.value).where(term.c.id.in_(terms))
             names = {row.id: row.value for row in connection.execute(named)}
     except DBAPIError as error:
+        if watch.timed_out:
+            raise SearchTookTooLong(
+                f"The search for instances took longer than {watch.limit}; ask for fewer."
+            ) from error
         raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
     return Selection(index, numbers, [(names[first], names[second]) for first, second in kinds])
 
@@ -150,9 +171,12 @@ def _broken(tag: int, rule: str) -> InvalidQuery:
     return InvalidQuery(f"{ATTRIBUTE_BY_TAG[tag].keyword} {format_tag(tag)} {rule}.", tag)
 
 
-def _select(criteria: Mapping[int, AnyOf]) -> Select[Any]:
+def _select(criteria: Mapping[int, AnyOf], scope: Scope) -> Select[Any]:
     statement = select(instance.c.id, instance.c.sop_class, instance.c.transfer_syntax)
     highest = min(ATTRIBUTE_BY_TAG[tag].level for tag in criteria)
+    if scope.labels is not None:
+        highest = min(highest, Level.STUDY)
+        statement = statement.where(seeing(sorted(scope.labels))(study))
     for upper in sorted((level for level in Level if highest <= level < Level.IMAGE), reverse=True):
         below, above = TABLES[Level(upper + 1)], TABLES[upper]
         statement = statement.join(above, above.c.id == below.c[above.name])

@@ -122,6 +122,7 @@ class CommitmentDesk:
             request.provider_ae,
             request.transaction_uid,
             request.references,
+            scope=request.scope,
             seconds=self._settings.retry_for,
             limit=self._settings.open_instances,
         )
@@ -206,7 +207,11 @@ class CommitmentDesk:
             some = positions[start : start + SLICE]
             instances = [transaction.instances[position] for position in some]
             found, unsafe = await self._loop.run_in_executor(
-                self._check_thread, self._safekeeping.survey, instances, transaction.requester_ae
+                self._check_thread,
+                self._safekeeping.survey,
+                instances,
+                transaction.requester_ae,
+                transaction.scope,
             )
             for batch in _batches(found):
                 unsafe += await self._loop.run_in_executor(

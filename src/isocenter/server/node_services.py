@@ -110,7 +110,11 @@ class NodeServices:
 
     def _query_retrieve(self, archive: Archive) -> dict[str, Service]:
         find = FindProvider(
-            ArchiveQueries(archive, self._config.find.header_limit or None),
+            ArchiveQueries(
+                archive,
+                self._config.find.header_limit or None,
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             ae_title=self._config.node.ae_title,
             limit=self._config.find.limit or None,
@@ -133,7 +137,11 @@ class NodeServices:
         """What a modality asks before an examination, and tells during it."""
         settings = self._config.worklist
         worklist = WorklistProvider(
-            WorklistQueries(workflow, frozenset(settings.hidden_statuses)),
+            WorklistQueries(
+                workflow,
+                frozenset(settings.hidden_statuses),
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             limit=settings.limit or None,
         )
@@ -143,7 +151,7 @@ class NodeServices:
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self._config.retrieve
         return RetrieveTerms(
-            ArchiveInstances(archive, self._transcoder),
+            ArchiveInstances(archive, self._transcoder, self._config.find.time_limit or None),
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,

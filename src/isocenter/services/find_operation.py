@@ -21,6 +21,7 @@ from isocenter.dimse.status import Service
 from isocenter.encoding.elements import Elements, decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.recoding import neutral_elements
+from isocenter.security.access import Scope
 from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.find_identifiers import (
     InvalidIdentifier,
@@ -73,7 +74,7 @@ class FindSource(Protocol):
         """How many matches one query may have; that there are more ends it in A700."""
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions, scope: Scope
     ) -> tuple[Matches, Elements]:
         """Start a query by a neutral identifier; the elements are those of every response.
 
@@ -244,7 +245,9 @@ class FindOperation:
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
             options = granted_options(self._association.connection.core.request, uid)
-            self._matches, own = self._provider.search(uid, identifier, options)
+            self._matches, own = self._provider.search(
+                uid, identifier, options, self._association.rights.scope
+            )
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag

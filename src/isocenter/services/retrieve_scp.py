@@ -157,7 +157,7 @@ class RetrieveOperation:
     def _selected(self, identifier: bytes) -> Selected:
         keys = identifier_texts(decode_elements(identifier, self._syntax), self._syntax)
         level = keys.pop(QUERY_RETRIEVE_LEVEL, "").upper()
-        return self.terms.source.select(self._model, level, keys)
+        return self.terms.source.select(self._model, level, keys, self.association.rights.scope)
 
     async def _send_all(self, selected: Selected, counts: SubOperations) -> None:
         def progressed() -> None:
