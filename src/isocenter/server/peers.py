@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import structlog
 
-from isocenter.security.access import ALL_STUDIES, Rights, Scope
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_loading import ConfigError, load_config
 from isocenter.services.destination import Address
@@ -78,13 +77,6 @@ class Peers:
         for peer in peers.values():
             by_ae_title.setdefault(peer.ae_title, peer)
         self._by_ae_title = by_ae_title
-
-
-def rights_of(peer: Peer) -> Rights:
-    """What a peer may do when it calls here."""
-    destinations = None if "*" in peer.move_destinations else frozenset(peer.move_destinations)
-    scope = Scope(frozenset(peer.labels)) if peer.labels else ALL_STUDIES
-    return Rights(peer.services, destinations, scope)
 
 
 class PeerAddresses(Mapping[str, Address]):

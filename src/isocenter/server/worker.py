@@ -31,9 +31,11 @@ from isocenter.server.running import (
     open_workflow,
     stop_requested,
 )
+from isocenter.server.tls import tls_contexts
 
-MESSAGE = Struct("!cI")
-"""Both sides' messages: what, and the number that the supervisor gave to the connection."""
+MESSAGE = Struct("!cIB")
+"""Both sides' messages: what, the number that the supervisor gave to the connection, and the place
+of its listener among those of the configuration."""
 
 ENDED = b"-"
 """Tells the supervisor that a connection is over."""
@@ -75,14 +77,14 @@ class _Worker:
     def __init__(self, config: Config, control: socket.socket) -> None:
         self._config = config
         self._control = control
-        self._starting: set[asyncio.Task[object]] = set()
+        self._listeners = list(config.all_listeners)
         self._untold = bytearray()
 
     async def run(self, archive: Archive, workflow: Workflow) -> None:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive, workflow)
+        self._node = Node(self._config, archive, workflow, tls_contexts(self._config))
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
@@ -99,36 +101,25 @@ class _Worker:
             log.error("the supervisor is gone; stopping")
             self._stop.set()
             return
-        wish, number = MESSAGE.unpack(message)
+        wish, number, listener = MESSAGE.unpack(message)
         ended = partial(self._tell, ENDED, number)
         if not descriptors:  # the kernel drops those for which the process has no room
             log.error("a connection was lost for want of file descriptors")
             ended()
             return
         connection = _HandedOver(descriptors[0], ended)
-        connection.setblocking(False)
-        self._serve(connection, crowded=wish == TURN_AWAY)
-
-    def _serve(self, connection: _HandedOver, *, crowded: bool) -> None:
-        loop = self._loop
-        task = loop.create_task(
-            loop.connect_accepted_socket(
-                lambda: self._node.make_protocol(crowded=crowded), connection
-            )
-        )
-        self._starting.add(task)
-        task.add_done_callback(partial(self._started, connection))
-
-    def _started(self, connection: _HandedOver, task: asyncio.Task[object]) -> None:
-        self._starting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a connection could not be served", exc_info=error)
+        try:
+            host = connection.getpeername()[0]
+        except OSError:  # it has gone again
             connection.close()
+            return
+        crowded = wish == TURN_AWAY
+        self._node.take(self._listeners[listener], connection, host, crowded=crowded)
 
     def _tell(self, what: bytes, number: int = 0) -> None:
         if self._loop.is_closed():
             return
-        self._untold += MESSAGE.pack(what, number)
+        self._untold += MESSAGE.pack(what, number, 0)
         self._send_untold()
 
     def _send_untold(self) -> None:

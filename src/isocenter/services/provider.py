@@ -83,14 +83,24 @@ class Node(Protocol):
     def failures(self) -> FailureLog:
         """Who keeps what fails."""
 
-    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
-        """Accept or reject the association; say whether it was accepted."""
+    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
+        """Accept or reject the association, now or later; call `accepted` if it is accepted."""
 
     def service_for(self, abstract_syntax: str) -> Service:
         """The service that serves an accepted abstract syntax."""
 
     def ended(self, association: ProvidedAssociation) -> None:
         """The association is over."""
+
+
+class Allowance(Protocol):
+    """How much the peer may still store for now."""
+
+    def begin_object(self) -> bool:
+        """Whether another object may come; it is counted if so."""
+
+    def took(self, size: int) -> None:
+        """An object of `size` bytes has come."""
 
 
 class ProvidedAssociation:
@@ -107,7 +117,9 @@ class ProvidedAssociation:
         self._operations: dict[int, Operation] = {}
         self.log = log.bind(peer=connection.peer)
         self.over = False
-        self.unwelcome = False
+        self.unwelcome = self.was_accepted = False
+        self.listener = ""
+        self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
         self._paused = False
         self.maximum_operations = 1
@@ -150,7 +162,7 @@ class ProvidedAssociation:
         if type(event) is DataReceived:
             self._receive(event)
         elif isinstance(event, AssociationRequested):
-            self._negotiate(event)
+            self._node.answer(self, event)
         elif isinstance(event, ReleaseRequested):
             self.log.debug("association released")
             self.connection.confirm_release()
@@ -168,6 +180,14 @@ class ProvidedAssociation:
             self.log.info("the peer closed the connection without releasing the association")
             self._note_end("connection lost", "the peer closed it without a release")
             self._end()
+
+    def accepted(self) -> None:
+        """The association was accepted: serve it."""
+        self.was_accepted = True
+        for context in self.connection.core.accepted_contexts.values():
+            self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
+        self._open_window()
+        self.log = self.log.bind(calling_ae=self.calling_ae_title)
 
     def _note_end(self, what: str, diagnosis: str) -> None:
         """An end that is no release; behind a refusal of all contexts it is no failure more."""
@@ -236,14 +256,6 @@ class ProvidedAssociation:
         """An operation has sent its final response."""
         if self._operations.get(message_id) is operation:
             del self._operations[message_id]
-
-    def _negotiate(self, event: AssociationRequested) -> None:
-        if not self._node.answer(self, event):
-            return
-        for context in self.connection.core.accepted_contexts.values():
-            self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
-        self._open_window()
-        self.log = self.log.bind(calling_ae=self.calling_ae_title)
 
     def _open_window(self) -> None:
         """Keep to the operations that the answer allows each side to have outstanding.

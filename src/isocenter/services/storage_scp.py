@@ -33,6 +33,8 @@ class Incoming(Protocol):
     """An instance on its way into a sink."""
 
     on_progress: Callable[[], None] | None
+    received: int
+    """Bytes of the data set; final once there is an outcome."""
 
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes; they are copied before this returns."""
@@ -96,6 +98,11 @@ class StorageProvider:
         if not request.has_data_set:
             text = "C-STORE without a data set"
             refuse(association, context.context_id, request, status.MISTYPED_ARGUMENT, text)
+            return None
+        allowance = association.allowance
+        if allowance is not None and not allowance.begin_object():
+            text = "This peer has stored as much in this minute as it may; try again later"
+            refuse(association, context.context_id, request, status.OUT_OF_RESOURCES, text)
             return None
         return StoreOperation(self._sink, association, context, request)
 
@@ -167,6 +174,8 @@ class StoreOperation:
     def _respond(self, outcome: Outcome) -> None:
         request, association = self._request, self._association
         code = STATUS_BY_DISPOSITION[outcome.disposition.name] or self._kept_as
+        if association.allowance is not None:
+            association.allowance.took(self._incoming.received)
         if association.over:
             association.log.info(
                 "the sender of an object was gone before its answer", why=outcome.reason

@@ -75,6 +75,7 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._held_back = False
         self.congested = False
         self.peer = self.host = ""
+        self.peer_certificate: bytes | None = None  # DER; its chain was verified
         self.last_received = 0.0
 
     # What asyncio calls
@@ -87,7 +88,9 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if self._socket is not None:
             self._poll = select.poll()
             self._poll.register(self._socket.fileno(), select.POLLIN)
-        self._plain = transport.get_extra_info("sslcontext") is None
+        tls = transport.get_extra_info("ssl_object")
+        self._plain = tls is None
+        self.peer_certificate = None if tls is None else tls.getpeercert(binary_form=True)
         address = transport.get_extra_info("peername")
         if isinstance(address, tuple):
             self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
@@ -139,13 +142,23 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         """Whether data can be sent and taken (Sta6)."""
         return self.core.state is State.Sta6
 
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is TLS."""
+        return not self._plain
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the peer still waits for the answer to its association request (Sta3)."""
+        return self.core.state is State.Sta3
+
     def accept(self, response: AssociateAC) -> None:
-        """A-ASSOCIATE response (accept)."""
+        """A-ASSOCIATE response (accept); outside `handle`, call `flush` afterwards."""
         if self._still_in(State.Sta3):
             self.core.accept(response, self._loop.time())
 
     def reject(self, reject: AssociateRJ) -> None:
-        """A-ASSOCIATE response (reject)."""
+        """A-ASSOCIATE response (reject); likewise."""
         if self._still_in(State.Sta3):
             self.core.reject(reject, self._loop.time())
 
