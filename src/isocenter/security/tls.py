@@ -125,16 +125,15 @@ class ServerTLS(_FollowsFiles):
     ) -> None:
         super().__init__(files, lambda: server_context(files, client_certificates), clock)
 
-    def examine(self, connection: TLSConnection) -> CertificateFacts | None:
-        """After the handshake: the certificate that the peer showed, None if it showed none.
+    def examine(self, connection: TLSConnection) -> None:
+        """After the handshake: raises PeerRefused for a certificate that was revoked, or malformed.
 
-        Raises PeerRefused for one that was revoked, or is malformed.
+        Whether the peer must show one the handshake has decided, and for which AE title it is good
+        its association request will (`binding.belongs_to`).
         """
-        chain = _chain_of(connection)
-        if not chain:
-            return None
-        self._refuse_revoked(chain)
-        return _facts_of(chain[0])
+        if chain := _chain_of(connection):
+            self._refuse_revoked(chain)
+            _facts_of(chain[0])
 
 
 class ClientTLS(_FollowsFiles):

@@ -43,6 +43,9 @@ class TLSContexts(Protocol):
     def current(self) -> ssl.SSLContext:
         """For the next handshake."""
 
+    def examine(self, connection: ssl.SSLObject) -> None:
+        """After it: raises IsocenterError for a peer whose certificate was revoked."""
+
 
 class Reception:
     """Takes in the connections of one process. For the loop's thread.
@@ -123,13 +126,17 @@ class Reception:
                 if (who := describe_no_handshake(first)) is not None:
                     self._refuse_plain(connection, host, first, who)
                     return
+                protocol = factory()
+                protocol.examine = contexts.examine
                 await self._loop.connect_accepted_socket(
-                    factory,
+                    lambda: protocol,
                     connection,
                     ssl=contexts.current(),
                     ssl_handshake_timeout=self._timeout,
                     ssl_shutdown_timeout=SHUTDOWN_SECONDS,
                 )
+                if protocol.objection:
+                    self._failed(host, protocol.objection)
         except TimeoutError:
             self._failed(host, "it was not finished in time")
             connection.close()

@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable
 from typing import NamedTuple
 
-from isocenter.errors import IsocenterError
 from isocenter.upperlayer.aio import WRITE_TIMEOUT, AssociationProtocol, AssociationUser
 from isocenter.upperlayer.association import Association
 from isocenter.upperlayer.errors import ConnectFailed, ConnectTimeout
@@ -51,34 +50,16 @@ class RequestorProtocol(AssociationProtocol):
             write_timeout=write_timeout,
         )
         self._request = request
-        self._tls = tls
-        self.objection = ""
-        """Why nothing was said to whoever answered."""
+        self.tls = None if tls is None else tls.context
+        self.examine = None if tls is None else tls.examine
         self.transport_trouble = ""
         """What TLS said when the connection ended, if it was TLS that ended it."""
-
-    @property
-    def tls(self) -> RequestorTLS | None:
-        """What the connection is to be secured with."""
-        return self._tls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        try:
-            if self._tls is not None:
-                self._tls.examine(transport.get_extra_info("ssl_object"))
-        except IsocenterError as error:
-            self.objection = str(error)
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
-        else:
-            super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         if isinstance(error, OSError) and is_tls_error(error):
             # With TLS 1.3 a peer that refuses our certificate says so after our handshake.
             self.transport_trouble = tls_failure(self.peer, error)
-        if not self.objection:
-            super().connection_lost(error)
+        super().connection_lost(error)
 
     def release(self) -> None:
         """A-RELEASE request; harmless once the association has ended."""
@@ -112,7 +93,7 @@ async def connect(
                     lambda: protocol,
                     host,
                     port,
-                    ssl=protocol.tls.context,
+                    ssl=protocol.tls,
                     server_hostname=host,
                     ssl_handshake_timeout=timeout,
                 )
