@@ -29,6 +29,7 @@ from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.peers import PeerAddresses, Peers
+from isocenter.server.tls import CallingTLS
 from isocenter.server.transcoder import Transcoder
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
@@ -84,6 +85,7 @@ class NodeServices:
             set(),
             failures,
             _own_address(config),
+            CallingTLS(config),
         )
         self.commitment = CommitmentDesk(config, archive, workflow, peers, self._destinations)
         services: dict[str, Service] = {
@@ -165,4 +167,6 @@ def _own_address(config: Config) -> Address | None:
     """Where this node reaches itself, unless its port is not known before it listens."""
     listen = config.listen
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-    return Address(config.node.ae_title, host, listen.port) if listen.port else None
+    if not listen.port:
+        return None
+    return Address(config.node.ae_title, host, listen.port, listen.uses_tls)

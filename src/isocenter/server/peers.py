@@ -94,6 +94,7 @@ class PeerAddresses(Mapping[str, Address]):
             peer.tls,
             peer.transfer_syntaxes,
             peer.store_associations,
+            peer.certificates,
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -41,6 +41,9 @@ class TLSContexts(Protocol):
     def current(self) -> ssl.SSLContext:
         """For the next handshake."""
 
+    def examine(self, connection: ssl.SSLObject) -> None:
+        """After it: raises IsocenterError for a peer whose certificate was revoked."""
+
 
 class Arrival(socket.socket):
     """A connection from its being accepted to its end, which its transport's close is."""
@@ -138,13 +141,17 @@ class Reception:
                 if (who := describe_no_handshake(first)) is not None:
                     self._refuse_plain(arrival, first, who)
                     return
+                protocol = self._make_protocol(arrival)
+                protocol.examine = contexts.examine
                 await self._loop.connect_accepted_socket(
-                    partial(self._make_protocol, arrival),
+                    lambda: protocol,
                     arrival,
                     ssl=contexts.current(),
                     ssl_handshake_timeout=self._timeout,
                     ssl_shutdown_timeout=SHUTDOWN_SECONDS,
                 )
+                if protocol.objection:
+                    self._failed(host, protocol.objection)
         except TimeoutError:
             self._failed(host, "it was not finished in time")
             arrival.close()
