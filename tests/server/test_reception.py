@@ -27,6 +27,8 @@ WORD = b"welcome"
 class Welcome(asyncio.Protocol):
     """What stands in for an association: says a word, and ends."""
 
+    objection = ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         transport.write(WORD)
@@ -41,6 +43,9 @@ class Fixed:
 
     def current(self) -> ssl.SSLContext:
         return self.context
+
+    def examine(self, connection: ssl.SSLObject) -> None:
+        """Nothing is revoked here."""
 
 
 class Scene:
