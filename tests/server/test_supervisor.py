@@ -390,7 +390,7 @@ class WorkerScene:
         self.supervisor.setblocking(False)
         control.setblocking(False)
         self.control = control
-        self.worker: Any = worker_module._Worker(config_of_two(), control)
+        self.worker: Any = worker_module._Worker(config_of_two(), 0, control)
         self.worker._loop = asyncio.get_running_loop()
         self.worker._stop = asyncio.Event()
         self.worker._node = SimpleNamespace(take=take)

@@ -42,6 +42,10 @@ LIMIT_EXCEEDED = AssociateRJ(
 STRANGER = reject_as_user(UserRejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
 
 
+_NOBODY = CertificateFacts("", "", (), "")
+"""A certificate that OpenSSL can read and we cannot: it stands for no peer."""
+
+
 class Rejection(NamedTuple):
     """What a peer is told, and why, as far as that says more: a clause for its administrator."""
 
@@ -71,6 +75,8 @@ class AssociationAcceptor:
         self._associated = associated
         self._quotas = Quotas(asyncio.get_running_loop().time)
         self._open_of: Counter[str] = Counter()
+        self.accepted = self.rejected = 0
+        """Associations since the start."""
 
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         """Accept or reject an association."""
@@ -125,6 +131,7 @@ class AssociationAcceptor:
         )
         association.failed("association rejected", why)
         association.connection.reject(answer)
+        self.rejected += 1
 
     def _accept(
         self,
@@ -155,6 +162,7 @@ class AssociationAcceptor:
             answer_identity=acknowledge,
         )
         association.connection.accept(response)
+        self.accepted += 1
         self._open_of[request.calling_ae_title] += 1
         association.accepted()
         _tell_accepted(association, request, response)
@@ -164,9 +172,13 @@ class AssociationAcceptor:
 def _facts(certificate: bytes | None) -> CertificateFacts | None:
     if certificate is None:
         return None
-    from isocenter.security.certificates import facts_of  # a node without TLS does not need it
+    # A node without TLS does not need it.
+    from isocenter.security.certificates import CertificateProblem, facts_of
 
-    return facts_of(certificate)
+    try:
+        return facts_of(certificate)
+    except CertificateProblem:
+        return _NOBODY
 
 
 def _tell_accepted(

@@ -14,8 +14,10 @@ from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
 from isocenter.server.acceptor import AssociationAcceptor
 from isocenter.server.admission import Admission
+from isocenter.server.certificate_watch import CertificateWatch
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
+from isocenter.server.metrics import Figure, MetricsFile
 from isocenter.server.node_services import NodeServices
 from isocenter.server.peers import Peers
 from isocenter.server.reception import Arrival, Reception, TLSContexts
@@ -39,6 +41,7 @@ class Node:
         archive: Archive,
         workflow: Workflow,
         contexts: Mapping[str, TLSContexts],
+        worker: str | None = None,
     ) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
@@ -80,6 +83,12 @@ class Node:
         )
         self.answer = self._acceptor.answer
         self._reception = Reception(config, contexts, self._make_protocol, admission, self.failures)
+        self._admission = admission
+        self._certificates = CertificateWatch(config)
+        self._chores = [self._loop.create_task(self._certificates.run())]
+        if (file := config.metrics.file) is not None:
+            metrics = MetricsFile(file, worker, self._figures)
+            self._chores.append(self._loop.create_task(metrics.run()))
 
     @property
     def load(self) -> int:
@@ -111,6 +120,9 @@ class Node:
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         await self._reception.close()
         deadline = self._loop.time() + self.config.limits.shutdown_timeout
         while self._associations and self._loop.time() < deadline:
@@ -132,3 +144,21 @@ class Node:
         association.on_accepted = arrival.accepted
         self._associations.add(association)
         return association
+
+    def _figures(self) -> list[Figure]:
+        acceptor, admission = self._acceptor, self._admission
+        return [
+            Figure("associations", "Associations that are open.", admission.associations),
+            Figure("connections_waiting", "Connections without an association.", admission.waiting),
+            Figure(
+                "connections_expelled_total",
+                "Connections without an association that had to make room.",
+                admission.expelled,
+            ),
+            Figure("associations_accepted_total", "Associations accepted.", acceptor.accepted),
+            Figure("associations_rejected_total", "Associations rejected.", acceptor.rejected),
+            Figure(
+                "handshakes_failed_total", "TLS handshakes that failed.", self._reception.failed
+            ),
+            *self._certificates.figures(),
+        ]

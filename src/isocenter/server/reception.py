@@ -92,6 +92,8 @@ class Reception:
         self._failures = failures
         self._timeout = config.tls.handshake_timeout
         self._starting: set[asyncio.Task[None]] = set()
+        self.failed = 0
+        """Handshakes that failed since the start."""
 
     def take(self, arrival: Arrival) -> None:
         """Serve a connection."""
@@ -191,5 +193,6 @@ class Reception:
         connection.close()
 
     def _failed(self, host: str, why: str) -> None:
+        self.failed += 1
         log.warning("a TLS handshake failed", host=host, why=why)
         self._failures.record(Failure("provider", host, "TLS handshake", why))

@@ -73,15 +73,16 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
                 open_archive(config, worker=str(number), index=index) as archive,
                 open_workflow(config, required=False) as workflow,
             ):
-                asyncio.run(_Worker(config, control).run(archive, workflow))
+                asyncio.run(_Worker(config, number, control).run(archive, workflow))
                 ignore_signals()
         except IndexUnavailable as error:
             log.error("stopped without the index", error=error)
 
 
 class _Worker:
-    def __init__(self, config: Config, control: socket.socket) -> None:
+    def __init__(self, config: Config, number: int, control: socket.socket) -> None:
         self._config = config
+        self._number = number
         self._control = control
         self._listeners = list(config.all_listeners)
         self._arrivals: dict[int, Arrival] = {}
@@ -91,7 +92,8 @@ class _Worker:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive, workflow, tls_contexts(self._config))
+        contexts = tls_contexts(self._config)
+        self._node = Node(self._config, archive, workflow, contexts, str(self._number))
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
