@@ -100,6 +100,11 @@ def read_key(path: Path, passphrase: bytes | None = None) -> PrivateKeyTypes:
         raise CertificateProblem(f"The private key {path} cannot be read: {why}.") from error
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether a private key needs a passphrase. Raises CertificateProblem."""
+    return b"ENCRYPTED" in read_bounded(path, "private key")
+
+
 def read_pair(
     certificate: Path, key: Path, passphrase: bytes | None = None
 ) -> tuple[list[x509.Certificate], PrivateKeyTypes]:

@@ -40,7 +40,10 @@ class PeerRefused(IsocenterError):
 
 
 class Expected(NamedTuple):
-    """Whom we call, and which certificates may stand for it (`binding.belongs_to`)."""
+    """Whom we call, and which certificates may stand for it (`binding.belongs_to`).
+
+    An empty AE title is that of a peer of which only the host is known.
+    """
 
     host: str
     ae_title: str
@@ -169,7 +172,8 @@ class ClientTLS(_FollowsFiles):
         shown = _facts_of(chain[0])
         if not expected.bindings and names_host(shown, expected.host):
             return
-        if not belongs_to(shown, expected.ae_title, expected.bindings):
+        known = bool(expected.bindings or expected.ae_title)
+        if not known or not belongs_to(shown, expected.ae_title, expected.bindings):
             raise PeerRefused(_stranger(shown, expected))
 
 
@@ -213,8 +217,10 @@ def _stranger(shown: CertificateFacts, expected: Expected) -> str:
             f"its certificate is for {said}, SHA-256 {shown.sha256}, which is none of "
             f"{', '.join(expected.bindings)}"
         )
+    wanted = f"not the host {expected.host}"
+    if expected.ae_title:
+        wanted = f"neither the host {expected.host} nor the AE title {expected.ae_title}"
     return (
-        f"its certificate is for {said}, which is neither the host {expected.host} nor the AE "
-        f"title {expected.ae_title}: call it by a name in it, or name the certificate in the "
-        "peer's `certificates`"
+        f"its certificate is for {said}, which is {wanted}: call it by a name in it, or name the "
+        "certificate in the peer's `certificates`"
     )

@@ -103,4 +103,8 @@ def _own_addresses() -> list[str]:
 
 
 def _there(path: Path) -> Path | None:
-    return path if path.exists() else None
+    """None if there is no such file; one in a folder that is closed to us may be there."""
+    try:
+        return path if path.exists() else None
+    except PermissionError:
+        return path
