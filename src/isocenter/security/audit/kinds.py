@@ -77,7 +77,7 @@ def sent(
     """
     who = _sending(here, peer, destination)
     outcome = Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS
-    objects = (*studies, patient)
+    objects: tuple[Object, ...] = (*studies, patient)
     return _event(codes.INSTANCES_TRANSFERRED, "R", now, who, objects, outcome, description=failure)
 
 
@@ -95,7 +95,7 @@ def received(
     who = (*_requesting(peer, codes.SOURCE), here.participant(codes.DESTINATION))
     action: Action = "R" if known or failure else "C"
     outcome = Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS
-    objects = (*studies, patient)
+    objects: tuple[Object, ...] = (*studies, patient)
     return _event(
         codes.INSTANCES_TRANSFERRED, action, now, who, objects, outcome, description=failure
     )
@@ -119,7 +119,7 @@ def accessed(
     participants = (*_persons(who), here.participant())
     outcome = Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS
     text = "; ".join(part for part in (what, failure) if part)
-    objects = (*studies, patient)
+    objects: tuple[Object, ...] = (*studies, patient)
     return _event(
         codes.INSTANCES_ACCESSED, action, now, participants, objects, outcome, description=text
     )
@@ -139,7 +139,7 @@ def study_deleted(
     participants = (*_persons(who), here.participant())
     outcome = Outcome.MINOR_FAILURE if failure else Outcome.SUCCESS
     text = "; ".join(part for part in (reason, failure) if part)
-    objects = (*studies, patient)
+    objects: tuple[Object, ...] = (*studies, patient)
     return _event(codes.STUDY_DELETED, "D", now, participants, objects, outcome, description=text)
 
 

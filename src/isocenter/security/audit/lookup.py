@@ -95,9 +95,9 @@ def who_saw(trail: AuditTrail, patient_id: str, issuer: str | None, count: int) 
 
     Without an `issuer` all patients with that ID are meant. Raises AuditUnavailable.
     """
-    theirs = (subject.c.kind == "patient", subject.c.value == patient_id.strip())
+    theirs = [subject.c.kind == "patient", subject.c.value == patient_id.strip()]
     if issuer is not None:
-        theirs = (*theirs, subject.c.issuer == issuer.strip())
+        theirs.append(subject.c.issuer == issuer.strip())
     named = select(subject.c.message).where(*theirs)
     other = subject.alias("other")
     # Queries name patients and studies that need not belong together; all else does.
@@ -141,7 +141,8 @@ def summarize(kept: Kept) -> Summary:
     what = kept.event if known is None else known.meaning
     try:
         root = ElementTree.fromstring(kept.xml)
-    except ElementTree.ParseError:
+        instances = sum(int(one.get("NumberOfInstances", "0")) for one in root.iter("SOPClass"))
+    except (ElementTree.ParseError, ValueError):
         return Summary(
             kept.id, kept.moment, what, (), "", kept.outcome, "The message is damaged", (), (), 0
         )
@@ -156,7 +157,7 @@ def summarize(kept: Kept) -> Summary:
         root.findtext("EventIdentification/EventOutcomeDescription", ""),
         tuple(_actor(element) for element in root.iter("ActiveParticipant")),
         tuple(_studies(root)),
-        sum(int(one.get("NumberOfInstances", "0")) for one in root.iter("SOPClass")),
+        instances,
     )
 
 

@@ -39,7 +39,8 @@ def encode_message(event: Event, source: str) -> bytes:
     SubElement(reported, "AuditSourceTypeCode", {"csd-code": "4"})  # an application server
     for one in event.objects:
         _add_object(message, one)
-    return tostring(message, encoding="utf-8", xml_declaration=True)
+    encoded: bytes = tostring(message, encoding="utf-8", xml_declaration=True)
+    return encoded
 
 
 def _add_event(message: Element, event: Event) -> None:

@@ -7,10 +7,11 @@ the note in step, so that the chain stays one chain.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -19,9 +20,6 @@ from isocenter.security.audit.chain import Draft, chain_hash
 from isocenter.security.audit.database import AuditDatabase, AuditUnavailable
 from isocenter.security.audit.head import NOTHING_YET, Head, HeadFile
 from isocenter.security.audit.schema import checkpoint, export, message, subject
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HEAD_SUFFIX = ".head"
 
@@ -65,51 +63,48 @@ class AuditTrail:
         Where the end is not the one that was noted, what `alert` makes of that goes in first: it
         stays on record that something was removed, though the note moves on.
         """
-        with self._writing() as (connection, note):
-            head = _end(connection)
-            trouble = _trouble(connection, note.read(), head)
-            everything = [alert(trouble), *drafts] if trouble else drafts
-            new = _add(connection, head, everything)
-            self._noted = new
-        return new
+        with self._writing() as step:
+            everything = [alert(step.trouble), *drafts] if step.trouble else drafts
+            step.end = _add(step.connection, step.end, everything)
+        return step.end
 
     def prune(self, before: float, *, through: int | None, announce: Announce, alert: Alert) -> int:
         """Remove messages from before a moment, up to the number `through`; return how many.
 
-        Only what stands at the beginning of the trail is removed, and never the last message, so
-        that what remains is one chain behind a checkpoint.
+        Only what stands at the beginning of the trail is removed, so that what remains is one chain
+        behind a checkpoint; and what tells of the removal stays.
         """
         removed = 0
-        while count := self._prune_some(before, through, announce, alert):
+        with self.database.reading() as connection:
+            last = _end(connection).number  # and not what removing adds
+        highest = last if through is None else min(last, through)
+        while count := self._prune_some(before, highest, announce, alert):
             removed += count
         return removed
 
-    def _prune_some(
-        self, before: float, through: int | None, announce: Announce, alert: Alert
-    ) -> int:
-        with self._writing() as (connection, note):
-            head = _end(connection)
-            last = _last_to_remove(connection, before, head.number - 1, through)
-            trouble = _trouble(connection, note.read(), head)
+    def _prune_some(self, before: float, highest: int, announce: Announce, alert: Alert) -> int:
+        with self._writing() as step:
+            connection = step.connection
+            last = _last_to_remove(connection, before, highest)
             if last is None:
-                self._noted = note.read()
                 return 0
             old = message.c.id <= last.number
-            count = connection.execute(select(func.count()).where(old)).scalar_one()
-            drafts = [*([alert(trouble)] if trouble else ()), announce(count, last)]
-            new = _add(connection, head, drafts)
+            count: int = connection.execute(select(func.count()).where(old)).scalar_one()
+            drafts = [announce(count, last)]
+            if step.trouble:
+                drafts.insert(0, alert(step.trouble))
+            step.end = _add(connection, step.end, drafts)
             connection.execute(delete(checkpoint))
             connection.execute(
                 insert(checkpoint).values(
                     through=last.number,
                     hash=last.hash,
-                    announced=new.number,
+                    announced=step.end.number,
                     moment=drafts[-1].moment,
                 )
             )
             connection.execute(delete(subject).where(subject.c.message <= last.number))
             connection.execute(delete(message).where(old))
-            self._noted = new
         return count
 
     # Exports
@@ -141,26 +136,32 @@ class AuditTrail:
         return min((self.exported(target) for target in targets), default=None)
 
     @contextmanager
-    def _writing(self) -> Iterator[tuple[Connection, HeadFile]]:
+    def _writing(self) -> Iterator[_Step]:
         """A transaction within the lock of the note, which is written once it is durable."""
-        file = HeadFile(self.head_path)
         try:
-            with self._lock, _made(self.head_path), file.locked() as note:
-                self._noted: Head | None = None
+            self.head_path.parent.mkdir(parents=True, exist_ok=True)
+            with self._lock, HeadFile(self.head_path).locked() as note:
                 with self.database.writing() as connection:
-                    yield connection, note
-                if self._noted is not None:
-                    note.write(self._noted)
+                    end, noted = _end(connection), note.read()
+                    if noted is None and end == NOTHING_YET:  # so that later there is always one
+                        note.write(NOTHING_YET)
+                    step = _Step(connection, end, _trouble(connection, noted, end))
+                    yield step
+                if step.end != end:
+                    note.write(step.end)
         except OSError as error:
             raise AuditUnavailable(
                 f"{self.head_path.name} cannot be written: {error.strerror}."
             ) from error
 
 
-@contextmanager
-def _made(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    yield
+@dataclass(slots=True)
+class _Step:
+    """A transaction of the trail: its end, and what was wrong with it before."""
+
+    connection: Connection
+    end: Head
+    trouble: str
 
 
 def _end(connection: Connection) -> Head:
@@ -176,11 +177,17 @@ def _trouble(connection: Connection, noted: Head | None, end: Head) -> str:
         return "" if end == NOTHING_YET else NO_NOTE
     if noted in (NOTHING_YET, end):
         return ""
-    known = connection.execute(select(message.c.hash).where(message.c.id == noted.number)).scalar()
+    known = connection.execute(
+        select(message.c.hash)
+        .where(message.c.id == noted.number)
+        .union_all(select(checkpoint.c.hash).where(checkpoint.c.through == noted.number))
+    ).scalar()
     return "" if known == noted.hash else CUT
 
 
 def _add(connection: Connection, head: Head, drafts: Sequence[Draft]) -> Head:
+    # Left by whoever cut the end off: they must neither stop us nor become part of new messages.
+    connection.execute(delete(subject).where(subject.c.message > head.number))
     rows, subjects = [], []
     for one in drafts:
         number = head.number + 1
@@ -206,16 +213,13 @@ def _add(connection: Connection, head: Head, drafts: Sequence[Draft]) -> Head:
     return head
 
 
-def _last_to_remove(
-    connection: Connection, before: float, highest: int, through: int | None
-) -> Head | None:
+def _last_to_remove(connection: Connection, before: float, highest: int) -> Head | None:
     """The last of the oldest messages, of as many as are removed together."""
     oldest = (
         select(message.c.id, message.c.moment, message.c.hash)
         .order_by(message.c.id)
         .limit(REMOVED_TOGETHER)
     )
-    highest = highest if through is None else min(highest, through)
     last = None
     for row in connection.execute(oldest):
         if row.moment >= before or row.id > highest:
