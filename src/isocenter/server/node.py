@@ -13,6 +13,7 @@ from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.security.access import Rights
+from isocenter.server.audit import AuditDesk
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
 from isocenter.server.node_services import NodeServices
@@ -55,6 +56,7 @@ class Node:
         self.failures = FailureRecorder(
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
+        self.audit = AuditDesk(config)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._associations: set[ProvidedAssociation] = set()
         self._per_host: Counter[str] = Counter()
@@ -73,6 +75,7 @@ class Node:
             workflow,
             self.peers,
             self.failures,
+            self.audit,
             receive_buffer=self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -121,6 +124,7 @@ class Node:
             asynchronous_operations_window=(self.config.limits.operations,) * 2,
             answer_identity=acknowledge,
         )
+        association.account = self.audit.open(association)
         association.connection.accept(response)
         self._tell_accepted(association, request, response)
         self._services.commitment.associated(association)
@@ -137,6 +141,8 @@ class Node:
         )
         why = diagnose_rejection(reject, self.config.node.ae_title)
         association.failed("association rejected", why)
+        if reject.result == RejectResult.REJECTED_PERMANENT:
+            self.audit.rejected(association, why)
         association.connection.reject(reject)
 
     def _tell_accepted(
@@ -181,6 +187,7 @@ class Node:
             association.connection.drop()
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
+        await self.audit.stop()
 
     def _rights(self, association: ProvidedAssociation) -> Rights:
         """What the caller may do: what its peer may, everything where it is none."""

@@ -11,6 +11,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.workflow import Workflow
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
 from isocenter.server.node import Node
 from isocenter.server.running import (
@@ -41,6 +42,7 @@ def serve(config: Config, on_listening: Callable[[int], None] | None = None) -> 
         bind(config) as listener,
         open_archive(config) as archive,
         open_workflow(config, required=False) as workflow,
+        audit_kept(config),
     ):
         release_jobs(workflow)
         asyncio.run(_serve(config, archive, workflow, listener, on_listening))

@@ -22,6 +22,7 @@ from isocenter.archive.index.remote import IndexService
 from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
 from isocenter.server.running import (
     bind,
@@ -277,7 +278,8 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
             recover_archive(folder, index)
             with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
-            asyncio.run(_supervise(config, index, lock, listener, on_listening))
+            with audit_kept(config):
+                asyncio.run(_supervise(config, index, lock, listener, on_listening))
 
 
 async def _supervise(
