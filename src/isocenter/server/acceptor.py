@@ -10,6 +10,7 @@ from typing import NamedTuple
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.security.access import Rights
 from isocenter.security.binding import CertificateFacts
+from isocenter.server.audit import AuditDesk
 from isocenter.server.callers import Caller, objection_to, rights_of
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_security import Listener
@@ -65,12 +66,14 @@ class AssociationAcceptor:
         config: Config,
         peers: Peers,
         acceptance: Acceptance,
+        audit: AuditDesk,
         is_crowded: Callable[[str], bool],
         associated: Callable[[ProvidedAssociation], None],
     ) -> None:
         self._config = config
         self._peers = peers
         self._acceptance = acceptance
+        self._audit = audit
         self._is_crowded = is_crowded
         self._associated = associated
         self._quotas = Quotas(asyncio.get_running_loop().time)
@@ -130,6 +133,8 @@ class AssociationAcceptor:
             why=why,
         )
         association.failed("association rejected", why)
+        if answer.result == RejectResult.REJECTED_PERMANENT:
+            self._audit.rejected(association, why)
         association.connection.reject(answer)
         self.rejected += 1
 
@@ -161,6 +166,7 @@ class AssociationAcceptor:
             asynchronous_operations_window=(limits.operations,) * 2,
             answer_identity=acknowledge,
         )
+        association.account = self._audit.open(association)
         association.connection.accept(response)
         self.accepted += 1
         self._open_of[request.calling_ae_title] += 1

@@ -132,6 +132,7 @@ class SelectedInstances:
         self._transcoder = transcoder
         self._selection = selection
         self.kinds = selection.kinds
+        self.studies = selection.studies
         self.batches = selection.batches
 
     def __len__(self) -> int:

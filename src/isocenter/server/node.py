@@ -14,6 +14,7 @@ from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
 from isocenter.server.acceptor import AssociationAcceptor
 from isocenter.server.admission import Admission
+from isocenter.server.audit import AuditDesk
 from isocenter.server.certificate_watch import CertificateWatch
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
@@ -50,6 +51,7 @@ class Node:
         self.failures = FailureRecorder(
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
+        self.audit = AuditDesk(config)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._associations: set[ProvidedAssociation] = set()
         limits = config.limits
@@ -68,6 +70,7 @@ class Node:
             workflow,
             self.peers,
             self.failures,
+            self.audit,
             receive_buffer=self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -78,6 +81,7 @@ class Node:
             config,
             self.peers,
             acceptance,
+            self.audit,
             admission.is_crowded,
             self._services.commitment.associated,
         )
@@ -136,6 +140,7 @@ class Node:
             association.connection.drop()
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
+        await self.audit.stop()
 
     def _make_user(self, arrival: Arrival, connection: AssociationProtocol) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)

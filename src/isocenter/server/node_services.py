@@ -25,6 +25,7 @@ from isocenter.dictionary.sop_classes import (
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
+from isocenter.server.audit import AuditDesk
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
@@ -64,6 +65,7 @@ class NodeServices:
         workflow: Workflow,
         peers: Peers,
         failures: FailureLog,
+        audit: AuditDesk,
         *,
         receive_buffer: memoryview,
         limits: AssociationLimits,
@@ -87,7 +89,9 @@ class NodeServices:
             _own_address(config),
             CallingTLS(config),
         )
-        self.commitment = CommitmentDesk(config, archive, workflow, peers, self._destinations)
+        self.commitment = CommitmentDesk(
+            config, archive, workflow, peers, self._destinations, audit
+        )
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,

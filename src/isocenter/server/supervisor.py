@@ -22,6 +22,7 @@ from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
 from isocenter.server.admission import Admission
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
 from isocenter.server.listening import Listeners, OnListening
 from isocenter.server.running import (
@@ -287,7 +288,8 @@ def supervise(config: Config, on_listening: OnListening | None = None) -> None:
             recover_archive(folder, index)
             with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
-            asyncio.run(_supervise(config, index, lock, listeners, on_listening))
+            with audit_kept(config):
+                asyncio.run(_supervise(config, index, lock, listeners, on_listening))
 
 
 async def _supervise(

@@ -22,6 +22,7 @@ from isocenter.encoding.elements import Elements, decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.recoding import neutral_elements
 from isocenter.security.access import Scope
+from isocenter.services.accounts import AskedFor
 from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.find_identifiers import (
     InvalidIdentifier,
@@ -36,6 +37,9 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
+
+TOLD_BYTES = 64 * 1024
+"""Bytes of an identifier that are kept on account; the rest is a list of UIDs."""
 
 BATCH = 32
 
@@ -116,10 +120,21 @@ class FindOperation:
 
     def finish(self) -> None:
         """The identifier is complete: start the query."""
+        self._tell()
         if len(self._identifier) > IDENTIFIER_LIMIT:
             self._end(status.OUT_OF_RESOURCES, "The identifier is too large")
         else:
             self._run(self._start)
+
+    def _tell(self) -> None:
+        """Have it kept that this was asked, before anything is answered."""
+        asked = AskedFor(
+            self._context.abstract_syntax,
+            bytes(self._identifier[:TOLD_BYTES]),
+            self._context.transfer_syntax,
+            len(self._identifier),
+        )
+        self._association.account.queried(asked)
 
     def cancel(self) -> None:
         """Send no more matches."""

@@ -18,6 +18,7 @@ from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
 from isocenter.security.access import Rights
+from isocenter.services.accounts import Account, NoAccount
 from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
@@ -122,6 +123,7 @@ class ProvidedAssociation:
         self.on_accepted: Callable[[], None] | None = None
         self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
+        self.account: Account = NoAccount()
         self._paused = False
         self.maximum_operations = 1
 
@@ -323,6 +325,7 @@ class ProvidedAssociation:
         context = self.connection.core.accepted_contexts[context_id]
         if service_name(context.abstract_syntax) not in self.rights.services:
             # The context is there for a service that is: storage in the role that C-GET needs.
+            self.account.denied(f"{service_name(context.abstract_syntax)} is not for this AE title")
             text = "This AE title may not use this service here"
             refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
             return
@@ -354,6 +357,7 @@ class ProvidedAssociation:
         for operation in operations.values():
             operation.abort()
         self._receiving = None
+        self.account.close()
         self.outgoing.end(AssociationError("The association ended before the answer came."))
         self._resume()  # or the peer's close would never be seen
 
