@@ -27,6 +27,7 @@ from isocenter.dictionary.sop_classes import (
 )
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
+from isocenter.server.deletion import DeletionDesk
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.server.transcoder import Transcoder
@@ -86,6 +87,7 @@ class NodeServices:
             _own_address(config),
         )
         self.commitment = CommitmentDesk(config, archive, workflow, peers, self._destinations)
+        self.deletion = DeletionDesk(config, archive, workflow)
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -101,6 +103,7 @@ class NodeServices:
     async def stop(self) -> None:
         """End what the services have under way, once no association is left."""
         await self.commitment.stop()
+        await self.deletion.stop()
         self._destinations.close()
         self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it
