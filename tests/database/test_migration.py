@@ -17,9 +17,9 @@ def test_several_threads_may_make_files_at_once(tmp_path: Path) -> None:
     def make(number: int) -> int:
         kind = (Workflow, AccessDatabase)[number % 2]
         table = ("job", "study_label")[number % 2]
-        with kind(tmp_path / f"{number // 4}-{kind.__name__}.sqlite") as database:
-            with database.reading() as connection:
-                return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+        path = tmp_path / f"{number // 4}-{kind.__name__}.sqlite"
+        with kind(path) as database, database.reading() as connection:
+            return connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(make, range(32))) == [0] * 32
