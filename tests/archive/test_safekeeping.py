@@ -10,6 +10,7 @@ import pytest
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.safekeeping import Safekeeping
+from isocenter.security.access import ALL_STUDIES, Scope
 from tests.archive.storing import (
     CT_IMAGE_STORAGE,
     announcement,
@@ -35,9 +36,14 @@ def asked(*numbers: int) -> list[tuple[str, str]]:
     return [(CT_IMAGE_STORAGE, sop_instance_uid(number)) for number in numbers]
 
 
-def check(archive: Archive, instances: list[tuple[str, str]], sender: str = "SENDER"):
+def check(
+    archive: Archive,
+    instances: list[tuple[str, str]],
+    sender: str = "SENDER",
+    scope: Scope = ALL_STUDIES,
+):
     safekeeping = Safekeeping(archive)
-    found, unsafe = safekeeping.survey(instances, sender)
+    found, unsafe = safekeeping.survey(instances, sender, scope)
     return sorted(tuple(one) for one in unsafe + safekeeping.examine(found))
 
 

@@ -20,8 +20,9 @@ from structlog.testing import capture_logs
 from isocenter.server import supervisor as module
 from isocenter.server import worker as worker_module
 from isocenter.server.config import Config
+from isocenter.server.reception import Arrival
 from isocenter.server.supervisor import Supervisor, WorkersFailed, supervise
-from isocenter.server.worker import ENDED, MESSAGE, SERVE, TURN_AWAY
+from isocenter.server.worker import ASSOCIATED, ENDED, MESSAGE, SERVE, TURN_AWAY
 from isocenter.upperlayer.pdu import AssociateAC
 from tests.server.support import ECHO, STORE, Peer, associate_rq, echo_seconds, store_all
 from tests.server.support_crashes import Sender, check_senders, sending, wait_for_everyone
@@ -299,7 +300,7 @@ class FakeWorker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.load, self.ready = 0, True
-        self.hosts: dict[int, str] = {}
+        self.connections: set[int] = set()
         self.given: list[tuple[str, bytes]] = []
         self.control, self.theirs = socket.socketpair()
         self.dying, self.alive = os.pipe()
@@ -312,7 +313,7 @@ class FakeWorker:
         os.close(self.alive)
         self.alive = -1
 
-    def hear(self) -> bool:
+    def hear(self, _admission: object) -> bool:
         return False
 
     def close(self) -> None:
@@ -389,7 +390,7 @@ class WorkerScene:
         self.supervisor.setblocking(False)
         control.setblocking(False)
         self.control = control
-        self.worker: Any = worker_module._Worker(config_of_two(), control)
+        self.worker: Any = worker_module._Worker(config_of_two(), 0, control)
         self.worker._loop = asyncio.get_running_loop()
         self.worker._stop = asyncio.Event()
         self.worker._node = SimpleNamespace(take=take)
@@ -437,25 +438,23 @@ def test_a_connection_without_its_descriptor_is_told_to_have_ended():
 
 def test_a_connection_is_told_to_have_ended_once_and_by_its_number():
     async def scene() -> None:
-        taken: list[tuple[str, socket.socket, str, bool]] = []
-        worker = WorkerScene(
-            lambda listener, connection, host, *, crowded: taken.append(
-                (listener, connection, host, crowded)
-            )
-        )
+        taken: list[Arrival] = []
+        worker = WorkerScene(taken.append)
         with socket.create_server(("127.0.0.1", 0)) as listener:
             for number, wish in ((1, SERVE), (2, TURN_AWAY)):
                 with socket.create_connection(listener.getsockname()), listener.accept()[0] as ours:
                     message = MESSAGE.pack(wish, number, 0)
                     socket.send_fds(worker.supervisor, [message], [ours.fileno()])
                     worker.worker._take_connection()
-        assert [(one[0], *one[2:]) for one in taken] == [
+        assert [(one.listener, one.host, one.crowded) for one in taken] == [
             ("listen", "127.0.0.1", False),
             ("listen", "127.0.0.1", True),
         ]
+        taken[0].accepted()
+        assert await worker.told(1) == [(ASSOCIATED, 1, 0)]
         for number in (2, 1):
             for _ in range(2):
-                taken[number - 1][1].close()
+                taken[number - 1].close()
             assert await worker.told(1) == [(ENDED, number, 0)]
         worker.close()
 

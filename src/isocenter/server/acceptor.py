@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from isocenter.security.access import Rights
 from isocenter.security.binding import CertificateFacts
+from isocenter.server.audit import AuditDesk
 from isocenter.server.callers import Caller, objection_to, rights_of
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_security import Listener
@@ -43,6 +43,10 @@ LIMIT_EXCEEDED = AssociateRJ(
 STRANGER = reject_as_user(UserRejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
 
 
+_NOBODY = CertificateFacts("", "", (), "")
+"""A certificate that OpenSSL can read and we cannot: it stands for no peer."""
+
+
 class Rejection(NamedTuple):
     """What a peer is told, and why, as far as that says more: a clause for its administrator."""
 
@@ -50,19 +54,11 @@ class Rejection(NamedTuple):
     why: str = ""
 
 
-@dataclass(slots=True)
-class Crowd:
-    """The connections and associations that a process has, and how many it may."""
-
-    connections: int
-    from_host: int
-
-
 class AssociationAcceptor:
     """Answers association requests for one network process. For the loop's thread.
 
-    `crowd` counts the connections of a host and of all; `associated` hears of every association
-    that was accepted.
+    `is_crowded` says whether one more association with a host would be one too many; `associated`
+    hears of every association that was accepted.
     """
 
     def __init__(
@@ -70,16 +66,20 @@ class AssociationAcceptor:
         config: Config,
         peers: Peers,
         acceptance: Acceptance,
-        crowd: Callable[[str], Crowd],
+        audit: AuditDesk,
+        is_crowded: Callable[[str], bool],
         associated: Callable[[ProvidedAssociation], None],
     ) -> None:
         self._config = config
         self._peers = peers
         self._acceptance = acceptance
-        self._crowd = crowd
+        self._audit = audit
+        self._is_crowded = is_crowded
         self._associated = associated
         self._quotas = Quotas(asyncio.get_running_loop().time)
         self._open_of: Counter[str] = Counter()
+        self.accepted = self.rejected = 0
+        """Associations since the start."""
 
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         """Accept or reject an association."""
@@ -120,13 +120,6 @@ class AssociationAcceptor:
             return Rejection(LIMIT_EXCEEDED, "the peer has as many associations open as it may")
         return None
 
-    def _is_crowded(self, host: str) -> bool:
-        limits, crowd = self._config.limits, self._crowd(host)
-        return (
-            crowd.connections > limits.associations
-            or crowd.from_host > limits.associations_per_peer
-        )
-
     def _reject(
         self, association: ProvidedAssociation, request: AssociateRQ, rejection: Rejection
     ) -> None:
@@ -140,7 +133,10 @@ class AssociationAcceptor:
             why=why,
         )
         association.failed("association rejected", why)
+        if answer.result == RejectResult.REJECTED_PERMANENT:
+            self._audit.rejected(association, why)
         association.connection.reject(answer)
+        self.rejected += 1
 
     def _accept(
         self,
@@ -170,7 +166,9 @@ class AssociationAcceptor:
             asynchronous_operations_window=(limits.operations,) * 2,
             answer_identity=acknowledge,
         )
+        association.account = self._audit.open(association)
         association.connection.accept(response)
+        self.accepted += 1
         self._open_of[request.calling_ae_title] += 1
         association.accepted()
         _tell_accepted(association, request, response)
@@ -180,9 +178,13 @@ class AssociationAcceptor:
 def _facts(certificate: bytes | None) -> CertificateFacts | None:
     if certificate is None:
         return None
-    from isocenter.security.certificates import facts_of  # a node without TLS does not need it
+    # A node without TLS does not need it.
+    from isocenter.security.certificates import CertificateProblem, facts_of
 
-    return facts_of(certificate)
+    try:
+        return facts_of(certificate)
+    except CertificateProblem:
+        return _NOBODY
 
 
 def _tell_accepted(

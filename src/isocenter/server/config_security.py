@@ -182,6 +182,13 @@ class AuditSection(Section):
     """The audit trail (PS3.15 A.5): who did what with whose images."""
 
     enabled: bool = Field(default=True, description="Keep an audit trail.")
+    interval: Seconds = Field(
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="How long an association may store before what it stored so far is told of, "
+        "one message for a study; what a crash can take with it.",
+    )
     syslog: str = Field(
         default="",
         description="HOST:PORT of a syslog server that gets every message over TLS (RFC 5425); "

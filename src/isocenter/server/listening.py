@@ -16,6 +16,9 @@ from isocenter.server.config_security import Listener
 NO_ROOM_SECONDS = 0.1
 """How long nothing is accepted after the system refused to, for want of file descriptors say."""
 
+Take = Callable[[str, socket.socket, str], None]
+"""Gets a connection: the name of its listener, the connection, and the host at its other end."""
+
 OnListening = Callable[[Mapping[str, int]], None]
 """Hears the port of each listener, by name, once the node can be connected to."""
 
@@ -80,20 +83,15 @@ class Listeners:
                     host=listener.host,
                 )
 
-    def accept(self, take: Callable[[str, socket.socket, str], None]) -> list[asyncio.Task[None]]:
-        """Hand every connection to `take`, with its listener's name and its host, until cancelled.
-
-        `take` owns the connection from then on.
-        """
+    def accept(self, take: Take) -> list[asyncio.Task[None]]:
+        """Hand every connection to `take`, which owns it from then on, until cancelled."""
         loop = asyncio.get_running_loop()
         return [
             loop.create_task(_accept(name, bound, take)) for name, bound in self.sockets.items()
         ]
 
 
-async def _accept(
-    name: str, bound: socket.socket, take: Callable[[str, socket.socket, str], None]
-) -> None:
+async def _accept(name: str, bound: socket.socket, take: Take) -> None:
     loop = asyncio.get_running_loop()
     while True:
         try:

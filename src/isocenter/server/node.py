@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 
@@ -13,12 +12,16 @@ import structlog
 from isocenter.archive.archive import Archive
 from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
-from isocenter.server.acceptor import AssociationAcceptor, Crowd
+from isocenter.server.acceptor import AssociationAcceptor
+from isocenter.server.admission import Admission
+from isocenter.server.audit import AuditDesk
+from isocenter.server.certificate_watch import CertificateWatch
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
+from isocenter.server.metrics import Figure, MetricsFile
 from isocenter.server.node_services import NodeServices
 from isocenter.server.peers import Peers
-from isocenter.server.reception import Reception, TLSContexts
+from isocenter.server.reception import Arrival, Reception, TLSContexts
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.provider import ProvidedAssociation
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
@@ -39,6 +42,7 @@ class Node:
         archive: Archive,
         workflow: Workflow,
         contexts: Mapping[str, TLSContexts],
+        worker: str | None = None,
     ) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
@@ -47,10 +51,11 @@ class Node:
         self.failures = FailureRecorder(
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
+        self.audit = AuditDesk(config)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._associations: set[ProvidedAssociation] = set()
-        self._per_host: Counter[str] = Counter()
         limits = config.limits
+        admission: Admission[Arrival] = Admission(limits, self._loop.time)
         self._limits = AssociationLimits(
             maximum_length=limits.maximum_pdu, association_pdu=limits.association_pdu
         )
@@ -65,6 +70,7 @@ class Node:
             workflow,
             self.peers,
             self.failures,
+            self.audit,
             receive_buffer=self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -72,29 +78,38 @@ class Node:
         acceptance = self._services.acceptance
         self.service_for = acceptance.service_for
         self._acceptor = AssociationAcceptor(
-            config, self.peers, acceptance, self._crowd, self._services.commitment.associated
+            config,
+            self.peers,
+            acceptance,
+            self.audit,
+            admission.is_crowded,
+            self._services.commitment.associated,
         )
         self.answer = self._acceptor.answer
-        self._reception = Reception(config, contexts, self._make_protocol, self.failures)
+        self._reception = Reception(config, contexts, self._make_protocol, admission, self.failures)
+        self._admission = admission
+        self._certificates = CertificateWatch(config)
+        self._chores = [self._loop.create_task(self._certificates.run())]
+        if (file := config.metrics.file) is not None:
+            metrics = MetricsFile(file, worker, self._figures)
+            self._chores.append(self._loop.create_task(metrics.run()))
 
     @property
     def load(self) -> int:
         """How many connections are open."""
         return len(self._associations)
 
-    def take(
-        self, listener: str, connection: socket.socket, host: str, *, crowded: bool = False
-    ) -> None:
-        """Serve a connection that came in over a listener.
+    def accept(self, listener: str, connection: socket.socket, host: str) -> None:
+        """Serve a connection that came in over a listener."""
+        self.take(Arrival(connection.detach(), listener, host, crowded=False))
 
-        `crowded` says that the node as a whole has too many already: the association will be
-        rejected.
-        """
-        self._reception.take(listener, connection, host, crowded=crowded)
+    def take(self, arrival: Arrival) -> None:
+        """Serve a connection; where it says `crowded` its association will be rejected."""
+        self._reception.take(arrival)
 
-    def _make_protocol(self, listener: str, crowded: bool) -> AssociationProtocol:
+    def _make_protocol(self, arrival: Arrival) -> AssociationProtocol:
         return AssociationProtocol(
-            partial(self._make_user, listener=listener, crowded=crowded),
+            partial(self._make_user, arrival),
             self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
@@ -106,13 +121,12 @@ class Node:
         if association.was_accepted:
             self._acceptor.ended(association)
         self._associations.discard(association)
-        host = association.host
-        self._per_host[host] -= 1
-        if not self._per_host[host]:
-            del self._per_host[host]
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         await self._reception.close()
         deadline = self._loop.time() + self.config.limits.shutdown_timeout
         while self._associations and self._loop.time() < deadline:
@@ -126,16 +140,30 @@ class Node:
             association.connection.drop()
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
+        await self.audit.stop()
 
-    def _make_user(
-        self, connection: AssociationProtocol, *, listener: str, crowded: bool
-    ) -> ProvidedAssociation:
+    def _make_user(self, arrival: Arrival, connection: AssociationProtocol) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)
-        association.listener = listener
-        association.unwelcome = crowded
+        association.listener = arrival.listener
+        association.unwelcome = arrival.crowded
+        association.on_accepted = arrival.accepted
         self._associations.add(association)
-        self._per_host[association.host] += 1
         return association
 
-    def _crowd(self, host: str) -> Crowd:
-        return Crowd(self.load, self._per_host[host])
+    def _figures(self) -> list[Figure]:
+        acceptor, admission = self._acceptor, self._admission
+        return [
+            Figure("associations", "Associations that are open.", admission.associations),
+            Figure("connections_waiting", "Connections without an association.", admission.waiting),
+            Figure(
+                "connections_expelled_total",
+                "Connections without an association that had to make room.",
+                admission.expelled,
+            ),
+            Figure("associations_accepted_total", "Associations accepted.", acceptor.accepted),
+            Figure("associations_rejected_total", "Associations rejected.", acceptor.rejected),
+            Figure(
+                "handshakes_failed_total", "TLS handshakes that failed.", self._reception.failed
+            ),
+            *self._certificates.figures(),
+        ]

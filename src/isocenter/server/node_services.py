@@ -25,6 +25,7 @@ from isocenter.dictionary.sop_classes import (
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
+from isocenter.server.audit import AuditDesk
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
@@ -64,6 +65,7 @@ class NodeServices:
         workflow: Workflow,
         peers: Peers,
         failures: FailureLog,
+        audit: AuditDesk,
         *,
         receive_buffer: memoryview,
         limits: AssociationLimits,
@@ -87,7 +89,9 @@ class NodeServices:
             _own_address(config),
             CallingTLS(config),
         )
-        self.commitment = CommitmentDesk(config, archive, workflow, peers, self._destinations)
+        self.commitment = CommitmentDesk(
+            config, archive, workflow, peers, self._destinations, audit
+        )
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -112,7 +116,11 @@ class NodeServices:
 
     def _query_retrieve(self, archive: Archive) -> dict[str, Service]:
         find = FindProvider(
-            ArchiveQueries(archive, self._config.find.header_limit or None),
+            ArchiveQueries(
+                archive,
+                self._config.find.header_limit or None,
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             ae_title=self._config.node.ae_title,
             limit=self._config.find.limit or None,
@@ -135,7 +143,11 @@ class NodeServices:
         """What a modality asks before an examination, and tells during it."""
         settings = self._config.worklist
         worklist = WorklistProvider(
-            WorklistQueries(workflow, frozenset(settings.hidden_statuses)),
+            WorklistQueries(
+                workflow,
+                frozenset(settings.hidden_statuses),
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             limit=settings.limit or None,
         )
@@ -145,7 +157,7 @@ class NodeServices:
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self._config.retrieve
         return RetrieveTerms(
-            ArchiveInstances(archive, self._transcoder),
+            ArchiveInstances(archive, self._transcoder, self._config.find.time_limit or None),
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,

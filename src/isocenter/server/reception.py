@@ -1,7 +1,7 @@
 """Connections on their way to becoming associations: plain ones at once, TLS ones by a handshake.
 
-A handshake has a deadline, and so has the first byte before it. Only so many may be under way; the
-one that has taken longest makes room for the next, so connections that never speak keep nobody out.
+A handshake has a deadline, and so has the first byte before it. A connection counts as waiting
+(`admission`) from here until it has its association, so that those who never speak keep nobody out.
 """
 
 from __future__ import annotations
@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
 import structlog
 
 from isocenter.security.handshakes import describe_failed_handshake, describe_no_handshake
+from isocenter.server.admission import Admission
 from isocenter.server.config import Config
 from isocenter.services.failures import Failure, FailureLog
 from isocenter.upperlayer.aio import AssociationProtocol
 from isocenter.upperlayer.pdu import Abort, PDUType
 from isocenter.upperlayer.reasons import AbortReason, AbortSource
-
-HANDSHAKES = 256
-"""TLS handshakes under way in one process; beyond them the oldest is given up."""
 
 SHUTDOWN_SECONDS = 5.0
 """The wait for the peer's close_notify, after which the connection is just closed."""
@@ -47,90 +45,109 @@ class TLSContexts(Protocol):
         """After it: raises IsocenterError for a peer whose certificate was revoked."""
 
 
-class Reception:
-    """Takes in the connections of one process. For the loop's thread.
+class Arrival(socket.socket):
+    """A connection from its being accepted to its end, which its transport's close is."""
 
-    `make_protocol` gets the listener's name and whether the node is crowded.
-    """
+    def __init__(self, descriptor: int, listener: str, host: str, *, crowded: bool) -> None:
+        super().__init__(fileno=descriptor)
+        self.setblocking(False)
+        self.listener = listener
+        self.host = host
+        self.crowded = crowded
+        self.on_accepted: list[Callable[[], None]] = []
+        self.on_closed: list[Callable[[], None]] = []
+
+    def accepted(self) -> None:
+        """It has got its association."""
+        for call in self.on_accepted:
+            call()
+
+    def close(self) -> None:
+        super().close()
+        calls, self.on_closed = self.on_closed, []
+        for call in calls:
+            call()
+
+    def hang_up(self) -> None:
+        """End it, however far it has come: whoever serves it sees the peer leave."""
+        with suppress(OSError):  # it has ended by itself
+            self.shutdown(socket.SHUT_RDWR)
+
+
+class Reception:
+    """Takes in the connections of one process. For the loop's thread."""
 
     def __init__(
         self,
         config: Config,
         contexts: Mapping[str, TLSContexts],
-        make_protocol: Callable[[str, bool], AssociationProtocol],
+        make_protocol: Callable[[Arrival], AssociationProtocol],
+        admission: Admission[Arrival],
         failures: FailureLog,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._contexts = contexts
         self._make_protocol = make_protocol
+        self._admission = admission
         self._failures = failures
         self._timeout = config.tls.handshake_timeout
-        self._arriving: OrderedDict[asyncio.Task[None], None] = OrderedDict()
-        self._handshakes: OrderedDict[asyncio.Task[None], None] = OrderedDict()
+        self._starting: set[asyncio.Task[None]] = set()
+        self.failed = 0
+        """Handshakes that failed since the start."""
 
-    def take(
-        self, listener: str, connection: socket.socket, host: str, *, crowded: bool = False
-    ) -> None:
-        """Serve a connection, which is this reception's from now on."""
-        connection.setblocking(False)
-        contexts = self._contexts.get(listener)
-        factory = partial(self._make_protocol, listener, crowded)
+    def take(self, arrival: Arrival) -> None:
+        """Serve a connection."""
+        arrival.on_accepted.append(partial(self._admission.associated, arrival))
+        arrival.on_closed.append(partial(self._admission.closed, arrival))
+        if (expelled := self._admission.connected(arrival, arrival.host)) is not None:
+            expelled.hang_up()
+        contexts = self._contexts.get(arrival.listener)
         if contexts is None:
-            self._begin(self._arriving, self._serve(connection, host, factory))
-            return
-        while len(self._handshakes) >= HANDSHAKES:
-            oldest, _ = self._handshakes.popitem(last=False)
-            oldest.cancel()
-        self._begin(self._handshakes, self._serve_tls(connection, host, factory, contexts))
+            self._begin(arrival, self._serve(arrival))
+        else:
+            self._begin(arrival, self._serve_tls(arrival, contexts))
 
     async def close(self) -> None:
         """Give up what has not become an association yet."""
-        tasks = [*self._arriving, *self._handshakes]
+        tasks = list(self._starting)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(
-        self, among: OrderedDict[asyncio.Task[None], None], work: Coroutine[None, None, None]
-    ) -> None:
+    def _begin(self, arrival: Arrival, work: Coroutine[None, None, None]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            self._starting.discard(task)
+            if task.cancelled():  # perhaps before it had begun
+                arrival.close()
+
         task = self._loop.create_task(work)
-        among[task] = None
-        task.add_done_callback(lambda done: among.pop(done, None))
+        self._starting.add(task)
+        task.add_done_callback(ended)
 
-    async def _serve(
-        self, connection: socket.socket, host: str, factory: Callable[[], AssociationProtocol]
-    ) -> None:
+    async def _serve(self, arrival: Arrival) -> None:
         try:
-            await self._loop.connect_accepted_socket(factory, connection)
+            await self._loop.connect_accepted_socket(partial(self._make_protocol, arrival), arrival)
         except Exception:
-            log.exception("a connection could not be served", host=host)
-            connection.close()
-        except BaseException:
-            connection.close()
-            raise
+            log.exception("a connection could not be served", host=arrival.host)
+            arrival.close()
 
-    async def _serve_tls(
-        self,
-        connection: socket.socket,
-        host: str,
-        factory: Callable[[], AssociationProtocol],
-        contexts: TLSContexts,
-    ) -> None:
+    async def _serve_tls(self, arrival: Arrival, contexts: TLSContexts) -> None:
+        host = arrival.host
         try:
             async with asyncio.timeout(self._timeout):
-                first = await self._first_bytes(connection)
+                first = await self._first_bytes(arrival)
                 if not first:
                     log.debug("a connection ended before its TLS handshake", host=host)
-                    connection.close()
+                    arrival.close()
                     return
                 if (who := describe_no_handshake(first)) is not None:
-                    self._refuse_plain(connection, host, first, who)
+                    self._refuse_plain(arrival, first, who)
                     return
-                protocol = factory()
+                protocol = self._make_protocol(arrival)
                 protocol.examine = contexts.examine
                 await self._loop.connect_accepted_socket(
                     lambda: protocol,
-                    connection,
+                    arrival,
                     ssl=contexts.current(),
                     ssl_handshake_timeout=self._timeout,
                     ssl_shutdown_timeout=SHUTDOWN_SECONDS,
@@ -139,16 +156,13 @@ class Reception:
                     self._failed(host, protocol.objection)
         except TimeoutError:
             self._failed(host, "it was not finished in time")
-            connection.close()
+            arrival.close()
         except OSError as error:  # ssl.SSLError is one
             self._failed(host, describe_failed_handshake(error))
-            connection.close()
+            arrival.close()
         except Exception:
             log.exception("a connection could not be served", host=host)
-            connection.close()
-        except BaseException:
-            connection.close()
-            raise
+            arrival.close()
 
     async def _first_bytes(self, connection: socket.socket) -> bytes:
         """What the peer says first, left unread; nothing if it closes."""
@@ -165,9 +179,9 @@ class Reception:
             self._loop.remove_reader(connection)
         return connection.recv(_PEEKED, socket.MSG_PEEK)
 
-    def _refuse_plain(self, connection: socket.socket, host: str, first: bytes, who: str) -> None:
+    def _refuse_plain(self, connection: Arrival, first: bytes, who: str) -> None:
         """A peer that does not speak TLS here hears so at once if it speaks DICOM."""
-        self._failed(host, who)
+        self._failed(connection.host, who)
         try:
             if first[0] == PDUType.ASSOCIATE_RQ:
                 connection.recv(_UNREAD)  # what is unread would turn the close into a reset
@@ -179,5 +193,6 @@ class Reception:
         connection.close()
 
     def _failed(self, host: str, why: str) -> None:
+        self.failed += 1
         log.warning("a TLS handshake failed", host=host, why=why)
         self._failures.record(Failure("provider", host, "TLS handshake", why))

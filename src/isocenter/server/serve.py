@@ -8,6 +8,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.workflow import Workflow
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
 from isocenter.server.listening import Listeners, OnListening
 from isocenter.server.node import Node
@@ -40,6 +41,7 @@ def serve(config: Config, on_listening: OnListening | None = None) -> None:
         Listeners(config) as listeners,
         open_archive(config) as archive,
         open_workflow(config, required=False) as workflow,
+        audit_kept(config),
     ):
         release_jobs(workflow)
         asyncio.run(_serve(config, archive, workflow, listeners, on_listening))
@@ -58,7 +60,7 @@ async def _serve(
     stop = stop_requested(loop)
     node = Node(config, archive, workflow, tls_contexts(config))
     listeners.listen()
-    accepting = listeners.accept(node.take)
+    accepting = listeners.accept(node.accept)
     if on_listening is not None:
         on_listening(listeners.ports)
     await stop.wait()

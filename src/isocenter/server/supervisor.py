@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.process import BaseProcess
 
 import structlog
@@ -21,6 +21,8 @@ from isocenter.archive.index.remote import IndexService
 from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
+from isocenter.server.admission import Admission
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
 from isocenter.server.listening import Listeners, OnListening
 from isocenter.server.running import (
@@ -31,6 +33,8 @@ from isocenter.server.running import (
     stop_requested,
 )
 from isocenter.server.worker import (
+    ASSOCIATED,
+    CLOSE,
     ENDED,
     LOCK,
     MESSAGE,
@@ -52,6 +56,10 @@ EXTRA_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
+Handed = tuple[int, int]
+"""A connection by the number of its worker and by its own."""
+
+
 class WorkersFailed(IsocenterError):
     """None of a node's workers can start."""
 
@@ -62,7 +70,7 @@ class WorkerHandle:
     def __init__(self, config: Config, number: int, index: Index, lock: int) -> None:
         self.number = number
         self.ready = False
-        self.hosts: dict[int, str] = {}  # of each connection that it has, by number
+        self.connections: set[int] = set()  # their numbers
         self._handed_over = 0
         self._heard = bytearray()
         context = multiprocessing.get_context("spawn")
@@ -87,21 +95,26 @@ class WorkerHandle:
     @property
     def load(self) -> int:
         """How many connections it has."""
-        return len(self.hosts)
+        return len(self.connections)
 
-    def hand_over(self, connection: socket.socket, host: str, wish: bytes, listener: int) -> bool:
-        """Give the worker a connection of a listener; say whether it could take it."""
+    def hand_over(self, connection: socket.socket, wish: bytes, listener: int) -> int | None:
+        """Give the worker a connection; return its number, None if it could not be taken."""
         number = (self._handed_over + 1) % 2**32
         message = MESSAGE.pack(wish, number, listener)
         try:
             socket.send_fds(self.control, [message], [connection.fileno()])
         except OSError:
-            return False
+            return None
         self._handed_over = number
-        self.hosts[number] = host
-        return True
+        self.connections.add(number)
+        return number
 
-    def hear(self) -> bool:
+    def close(self, number: int) -> None:
+        """Have a connection closed; if the worker is too busy to hear of it, it stays."""
+        with suppress(OSError):
+            self.control.send(MESSAGE.pack(CLOSE, number, 0))
+
+    def hear(self, admission: Admission[Handed]) -> bool:
         """Take in what the worker says; return whether it is still there."""
         try:
             said = self.control.recv(4096)
@@ -114,8 +127,11 @@ class WorkerHandle:
         for what, number, _ in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
             if what == READY:
                 self.ready = True
+            elif what == ASSOCIATED:
+                admission.associated((self.number, number))
             elif what == ENDED:
-                self.hosts.pop(number, None)
+                self.connections.discard(number)
+                admission.closed((self.number, number))
         del self._heard[:whole]
         return bool(said)
 
@@ -130,6 +146,7 @@ class Supervisor:
         self._loop = asyncio.get_running_loop()
         self._listeners = list(config.all_listeners)
         self._workers: dict[int, WorkerHandle] = {}
+        self._admission: Admission[Handed] = Admission(config.limits, self._loop.time)
         self._ready = asyncio.Event()
         self._gave_up = asyncio.Event()
         self._failures = 0
@@ -174,19 +191,20 @@ class Supervisor:
             self._assign(listener, connection, host)
 
     def _assign(self, listener: str, connection: socket.socket, host: str) -> None:
-        wish = TURN_AWAY if self._is_crowded(host) else SERVE
+        wish = TURN_AWAY if self._admission.is_crowded(host) else SERVE
         ready = [worker for worker in self._workers.values() if worker.ready]
         for worker in sorted(ready, key=lambda worker: worker.load):
-            if worker.hand_over(connection, host, wish, self._listeners.index(listener)):
+            number = worker.hand_over(connection, wish, self._listeners.index(listener))
+            if number is not None:
+                self._admit(worker.number, number, host)
                 return
         log.error("no worker could take a connection")
 
-    def _is_crowded(self, host: str) -> bool:
-        hosts = [of for worker in self._workers.values() for of in worker.hosts.values()]
-        limits = self._config.limits
-        return (
-            len(hosts) >= limits.associations or hosts.count(host) >= limits.associations_per_peer
-        )
+    def _admit(self, worker: int, number: int, host: str) -> None:
+        expelled = self._admission.connected((worker, number), host)
+        if expelled is not None:
+            of, number = expelled
+            self._workers[of].close(number)
 
     def _start(self, number: int) -> None:
         if self._stopping:
@@ -211,7 +229,7 @@ class Supervisor:
             self._loop.call_later(RESTART_SECONDS, self._start, number)
 
     def _hear(self, worker: WorkerHandle) -> None:
-        if not worker.hear():
+        if not worker.hear(self._admission):
             self._lost(worker)
         elif worker.ready:
             self._ready.set()
@@ -235,7 +253,9 @@ class Supervisor:
             associations=worker.load,
         )
         was_ready, worker.ready = worker.ready, False
-        worker.hosts.clear()
+        for number in worker.connections:
+            self._admission.closed((worker.number, number))
+        worker.connections.clear()
         self._start_again(worker.number, failed=not was_ready)
 
     async def _stop(self) -> None:
@@ -268,7 +288,8 @@ def supervise(config: Config, on_listening: OnListening | None = None) -> None:
             recover_archive(folder, index)
             with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
-            asyncio.run(_supervise(config, index, lock, listeners, on_listening))
+            with audit_kept(config):
+                asyncio.run(_supervise(config, index, lock, listeners, on_listening))
 
 
 async def _supervise(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from struct import Struct
@@ -23,6 +22,7 @@ from isocenter.archive.workflow import Workflow
 from isocenter.server.config import Config
 from isocenter.server.logging import configure_logging
 from isocenter.server.node import Node
+from isocenter.server.reception import Arrival
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
@@ -37,6 +37,9 @@ MESSAGE = Struct("!cIB")
 """Both sides' messages: what, the number that the supervisor gave to the connection, and the place
 of its listener among those of the configuration."""
 
+ASSOCIATED = b"a"
+"""Tells the supervisor that a connection has got its association."""
+
 ENDED = b"-"
 """Tells the supervisor that a connection is over."""
 
@@ -48,6 +51,9 @@ LOCK = b"l"
 
 SERVE, TURN_AWAY = b"s", b"t"
 """What the supervisor wants done with the connection that it hands over."""
+
+CLOSE = b"c"
+"""The supervisor wants a connection closed that it handed over."""
 
 log = structlog.get_logger(__name__)
 
@@ -67,24 +73,27 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
                 open_archive(config, worker=str(number), index=index) as archive,
                 open_workflow(config, required=False) as workflow,
             ):
-                asyncio.run(_Worker(config, control).run(archive, workflow))
+                asyncio.run(_Worker(config, number, control).run(archive, workflow))
                 ignore_signals()
         except IndexUnavailable as error:
             log.error("stopped without the index", error=error)
 
 
 class _Worker:
-    def __init__(self, config: Config, control: socket.socket) -> None:
+    def __init__(self, config: Config, number: int, control: socket.socket) -> None:
         self._config = config
+        self._number = number
         self._control = control
         self._listeners = list(config.all_listeners)
+        self._arrivals: dict[int, Arrival] = {}
         self._untold = bytearray()
 
     async def run(self, archive: Archive, workflow: Workflow) -> None:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive, workflow, tls_contexts(self._config))
+        contexts = tls_contexts(self._config)
+        self._node = Node(self._config, archive, workflow, contexts, str(self._number))
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
@@ -102,19 +111,31 @@ class _Worker:
             self._stop.set()
             return
         wish, number, listener = MESSAGE.unpack(message)
-        ended = partial(self._tell, ENDED, number)
+        if wish == CLOSE:
+            if number in self._arrivals:
+                self._arrivals[number].hang_up()
+            return
         if not descriptors:  # the kernel drops those for which the process has no room
             log.error("a connection was lost for want of file descriptors")
-            ended()
+            self._tell(ENDED, number)
             return
-        connection = _HandedOver(descriptors[0], ended)
+        self._serve(number, descriptors[0], self._listeners[listener], crowded=wish == TURN_AWAY)
+
+    def _serve(self, number: int, descriptor: int, listener: str, *, crowded: bool) -> None:
+        arrival = Arrival(descriptor, listener, "", crowded=crowded)
+        self._arrivals[number] = arrival
+        arrival.on_accepted.append(partial(self._tell, ASSOCIATED, number))
+        arrival.on_closed.append(partial(self._ended, number))
         try:
-            host = connection.getpeername()[0]
+            arrival.host = arrival.getpeername()[0]
         except OSError:  # it has gone again
-            connection.close()
+            arrival.close()
             return
-        crowded = wish == TURN_AWAY
-        self._node.take(self._listeners[listener], connection, host, crowded=crowded)
+        self._node.take(arrival)
+
+    def _ended(self, number: int) -> None:
+        self._arrivals.pop(number, None)
+        self._tell(ENDED, number)
 
     def _tell(self, what: bytes, number: int = 0) -> None:
         if self._loop.is_closed():
@@ -135,17 +156,3 @@ class _Worker:
             self._loop.add_writer(self._control, self._send_untold)
         else:
             self._loop.remove_writer(self._control)
-
-
-class _HandedOver(socket.socket):
-    """A connection of the supervisor's; it is over when the transport closes its socket."""
-
-    def __init__(self, descriptor: int, on_closed: Callable[[], None]) -> None:
-        super().__init__(fileno=descriptor)
-        self._on_closed: Callable[[], None] | None = on_closed
-
-    def close(self) -> None:
-        super().close()
-        if self._on_closed is not None:
-            on_closed, self._on_closed = self._on_closed, None
-            on_closed()

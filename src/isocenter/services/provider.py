@@ -18,6 +18,7 @@ from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
 from isocenter.security.access import Rights
+from isocenter.services.accounts import Account, NoAccount
 from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
@@ -119,8 +120,10 @@ class ProvidedAssociation:
         self.over = False
         self.unwelcome = self.was_accepted = False
         self.listener = ""
+        self.on_accepted: Callable[[], None] | None = None
         self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
+        self.account: Account = NoAccount()
         self._paused = False
         self.maximum_operations = 1
 
@@ -188,6 +191,8 @@ class ProvidedAssociation:
             self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
         self._open_window()
         self.log = self.log.bind(calling_ae=self.calling_ae_title)
+        if self.on_accepted is not None:
+            self.on_accepted()
 
     def _note_end(self, what: str, diagnosis: str) -> None:
         """An end that is no release; behind a refusal of all contexts it is no failure more."""
@@ -320,6 +325,7 @@ class ProvidedAssociation:
         context = self.connection.core.accepted_contexts[context_id]
         if service_name(context.abstract_syntax) not in self.rights.services:
             # The context is there for a service that is: storage in the role that C-GET needs.
+            self.account.denied(f"{service_name(context.abstract_syntax)} is not for this AE title")
             text = "This AE title may not use this service here"
             refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
             return
@@ -351,6 +357,7 @@ class ProvidedAssociation:
         for operation in operations.values():
             operation.abort()
         self._receiving = None
+        self.account.close()
         self.outgoing.end(AssociationError("The association ended before the answer came."))
         self._resume()  # or the peer's close would never be seen
 

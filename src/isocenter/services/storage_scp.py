@@ -5,7 +5,7 @@ The user's side, which sends, is in `storage_scu`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -15,6 +15,15 @@ from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.dimse.status import Service
 from isocenter.services.provider import ProvidedAssociation, refuse
 from isocenter.upperlayer.contexts import AcceptedContext
+
+
+class Subject(Protocol):
+    """What is known of an instance: its SOP class, and its header's values as they came."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+    @property
+    def header(self) -> Mapping[int, bytes]: ...
 
 
 class Outcome(Protocol):
@@ -27,6 +36,10 @@ class Outcome(Protocol):
     @property
     def reason(self) -> str:
         """One sentence without patient data; empty where nothing needs explaining."""
+
+    @property
+    def subject(self) -> Subject | None:
+        """The instance, as far as it was known when its fate was decided."""
 
 
 class Incoming(Protocol):
@@ -176,6 +189,7 @@ class StoreOperation:
         code = STATUS_BY_DISPOSITION[outcome.disposition.name] or self._kept_as
         if association.allowance is not None:
             association.allowance.took(self._incoming.received)
+        association.account.received(outcome)
         if association.over:
             association.log.info(
                 "the sender of an object was gone before its answer", why=outcome.reason

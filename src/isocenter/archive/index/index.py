@@ -19,6 +19,7 @@ class Index:
         self.reader = reader
         self.locate = reader.locate
         self.connect = reader.connect
+        self.connect_labelled = reader.connect_labelled
         self.unsealed_packs = reader.unsealed_packs
         self.list_quarantine = reader.list_quarantine
         self.is_quarantined = reader.is_quarantined

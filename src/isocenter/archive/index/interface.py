@@ -25,6 +25,12 @@ class ReadableIndex(Protocol):
     def connect(self) -> Connection:
         """Return a connection for one query; closing it gives it back."""
 
+    def connect_labelled(self) -> Connection:
+        """The same, for queries that ask for the labels of studies (`labels.study_label`).
+
+        Raises IndexUnavailable where the labels cannot be read.
+        """
+
     def unsealed_packs(self) -> list[str]:
         """Return the packs that were never sealed: those a crash may have left torn."""
 

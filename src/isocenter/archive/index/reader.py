@@ -17,6 +17,7 @@ from isocenter.archive.index.connection import (
 )
 from isocenter.archive.index.entry import Location, QuarantineEntry, Statistics
 from isocenter.archive.index.errors import IndexUnusable
+from isocenter.archive.index.labels import attach_labels
 from isocenter.archive.index.schema import (
     instance,
     pack,
@@ -27,6 +28,7 @@ from isocenter.archive.index.schema import (
     term,
 )
 from isocenter.archive.index.uids import pack_uid
+from isocenter.archive.layout import ACCESS_FILE
 
 _DIGEST_MASK = 2**64 - 1
 
@@ -102,6 +104,19 @@ class IndexReader:
     def connect(self) -> Connection:
         """Return a connection for one query; closing it gives it back."""
         return self._engine.connect()
+
+    def connect_labelled(self) -> Connection:
+        """The same, for queries that ask for the labels of studies (`labels.study_label`).
+
+        Raises IndexUnavailable where the labels cannot be read.
+        """
+        connection = self.connect()
+        try:
+            attach_labels(connection, self._path.with_name(ACCESS_FILE))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def unsealed_packs(self) -> list[str]:
         """Return the packs that were never sealed: those a crash may have left torn."""

@@ -95,6 +95,7 @@ class RemoteIndex:
         self.reader = IndexReader(path)
         self.locate = self.reader.locate
         self.connect = self.reader.connect
+        self.connect_labelled = self.reader.connect_labelled
         self.unsealed_packs = self.reader.unsealed_packs
         self.list_quarantine = self.reader.list_quarantine
         self.is_quarantined = self.reader.is_quarantined

@@ -93,6 +93,7 @@ commitment = Table(
     Column("failed", Integer),  # NULL until everything has been checked
     Column("request", LargeBinary),  # the instances; NULL once the report has been taken
     Column("failures", LargeBinary),
+    Column("labels", String),  # of the studies its requester may see; NULL: all studies
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
 )
