@@ -187,11 +187,7 @@ class AuditRecorder:
         log.info("took audit messages back from the overflow file", count=count)
 
     def _broken(self, what: str) -> Draft:
-        log.error("the audit trail was changed from outside", why=what)
-        alert = kinds.security_alert(
-            self.here, codes.TRAIL_BROKEN, what, time.time(), outcome=Outcome.MAJOR_FAILURE
-        )
-        return draft(alert, self._source)
+        return draft(broken_trail(self.here, what), self._source)
 
     def _stopped(self, what: str) -> Draft:
         alert = kinds.security_alert(
@@ -202,3 +198,11 @@ class AuditRecorder:
             outcome=Outcome.SERIOUS_FAILURE,
         )
         return draft(alert, self._source)
+
+
+def broken_trail(here: Here, what: str) -> Event:
+    """An alert for the trail itself: that it was changed from outside. The log is told as well."""
+    log.error("the audit trail was changed from outside", why=what)
+    return kinds.security_alert(
+        here, codes.TRAIL_BROKEN, what, time.time(), outcome=Outcome.MAJOR_FAILURE
+    )

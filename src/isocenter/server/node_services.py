@@ -26,8 +26,10 @@ from isocenter.dictionary.sop_classes import (
     VERIFICATION,
 )
 from isocenter.server.audit import AuditDesk
+from isocenter.server.audit_deletions import AuditedDeletions
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
+from isocenter.server.deletion import DeletionDesk
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.server.tls import CallingTLS
@@ -92,6 +94,7 @@ class NodeServices:
         self.commitment = CommitmentDesk(
             config, archive, workflow, peers, self._destinations, audit
         )
+        self.deletion = DeletionDesk(config, archive, workflow, AuditedDeletions(config))
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -107,6 +110,7 @@ class NodeServices:
     async def stop(self) -> None:
         """End what the services have under way, once no association is left."""
         await self.commitment.stop()
+        await self.deletion.stop()
         self._destinations.close()
         self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it
