@@ -7,7 +7,6 @@ meet knows this curve, and a handshake costs a tenth of that of RSA 2048.
 from __future__ import annotations
 
 import ipaddress
-import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,14 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from isocenter.security.certificates import CertificateProblem
+from isocenter.security.host_names import dns_name
 
 CA_DAYS = 3650
 SKEW = timedelta(hours=1)
 """How far behind ours a peer's clock may be when it is shown a new certificate."""
 
 LONGEST_COMMON_NAME = 64  # RFC 5280 A.1, ub-common-name
-
-_DNS_NAME = re.compile(r"(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -160,13 +158,9 @@ def _general_name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         pass
-    try:
-        ascii_name = text if text.isascii() else text.encode("idna").decode("ascii")
-    except UnicodeError:
-        ascii_name = ""
-    if len(ascii_name) > 253 or not _DNS_NAME.fullmatch(ascii_name):
+    if (name := dns_name(text)) is None:
         raise CertificateProblem(f"{text!r} is neither a host name nor an IP address.")
-    return x509.DNSName(ascii_name.removesuffix("."))
+    return x509.DNSName(name)
 
 
 def _usage(*, for_ca: bool) -> x509.KeyUsage:

@@ -85,12 +85,19 @@ class CallingTLS:
 
 
 def node_names(config: Config) -> list[str]:
-    """The names and addresses by which this node may be called, for its certificate."""
+    """The names and addresses by which this node may be called, for its certificate.
+
+    What a resolver says of this machine and cannot be a name is left out.
+    """
+    from isocenter.security.host_names import dns_name, is_address
+
     names = ["localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()]
     for listener in config.all_listeners.values():
-        host = listener.host.strip("[]")
+        host = listener.host.strip("[]").partition("%")[0]
         names += _own_addresses() if host in ("0.0.0.0", "::") else [host]
-    return list(dict.fromkeys(name for name in names if name))
+    # A reverse lookup without an answer gives the question (RFC 3596 2.5), which names nobody.
+    usable = (name for name in names if not name.endswith(".arpa"))
+    return list(dict.fromkeys(name for name in usable if is_address(name) or dns_name(name)))
 
 
 def _own_addresses() -> list[str]:
