@@ -316,7 +316,7 @@ class BlockingAssociation:
             with suppress(OSError):
                 self._wire.write(self._core.data_to_send(), timeout=0)
             self._wire.close()
-            raise abort_error(self.peer, phase, event)
+            raise abort_error(self.peer, phase, event, requested=phase is _ESTABLISHING)
         if isinstance(event, Released):
             self._wire.close()
             raise AssociationReleasedError(
