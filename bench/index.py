@@ -24,6 +24,7 @@ from isocenter.archive.index.transaction import Transactions
 from isocenter.archive.query import Rules, find
 from isocenter.dictionary.elements import implicit_vr
 from isocenter.encoding.elements import RawElement
+from isocenter.security.access import ALL_STUDIES
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -278,7 +279,7 @@ def measure_finds(index: Index, sample: list[Study]) -> None:
         keys = {**returned, **{tags[key]: value for key, value in changed.items()}}
         asked = {tag: RawElement(implicit_vr(tag), text.encode()) for tag, text in keys.items()}
         rules = Rules(fuzzy_names=fuzzy)
-        return sum(1 for _ in find(index, "STUDY", "STUDY", asked, rules=rules))
+        return sum(1 for _ in find(index, "STUDY", "STUDY", asked, scope=ALL_STUDIES, rules=rules))
 
     def of(turn: int, tag: int) -> str:
         return sample[turn % len(sample)].header[tag].decode()

@@ -290,10 +290,10 @@ class Ingest:
             self._claims.forget(entry.sop_instance_uid)
             log.error("a pack could not be forced to disk", pack=entry.pack, error=error.strerror)
             reason = "The archive could not force the object to disk."
-            instance.on_outcome(Outcome(Disposition.OUT_OF_RESOURCES, reason))
+            instance.on_outcome(Outcome(Disposition.OUT_OF_RESOURCES, reason, entry))
             return
         self._index.submit(entry, self._indexed)
-        instance.on_outcome(Outcome(Disposition.STORED))
+        instance.on_outcome(Outcome(Disposition.STORED, "", entry))
 
     def _indexed(self, entry: IndexEntry, outcome: IndexOutcome) -> None:
         self._claims.forget(entry.sop_instance_uid)

@@ -24,6 +24,11 @@ class Arrival(NamedTuple):
     header: dict[int, bytes]
     received_at: int
 
+    @property
+    def sop_class_uid(self) -> str:
+        """The SOP class that the data set names."""
+        return self.identity.sop_class_uid
+
     def file_meta(self) -> bytes:
         """The preamble and file meta information that our Part 10 file begins with."""
         announced = self.announcement

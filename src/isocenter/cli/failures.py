@@ -30,7 +30,7 @@ _EXIT_CODES = {
     "archive.workflow.database.WorkflowUnusable": exit_codes.DAMAGED_ARCHIVE,
     "archive.workflow.database.WorkflowUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.worklist_item.InvalidWorklistItem": exit_codes.INVALID_INPUT,
-    "server.running.CannotListen": exit_codes.NO_CONNECTION,
+    "server.listening.CannotListen": exit_codes.NO_CONNECTION,
     "services.storage_commitment_listener.CannotListenForReports": exit_codes.NO_CONNECTION,
     "archive.archive.ArchiveInUse": exit_codes.UNWRITABLE_OUTPUT,
     "archive.index.errors.ArchiveIndexError": exit_codes.UNWRITABLE_OUTPUT,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from isocenter.cli.tls_options import tls_options
 from isocenter.cli.verbosity import say, verbosity_options
 from isocenter.server.calling import destination_of
 
 if TYPE_CHECKING:
+    from isocenter.server.calling_tls import TLSWish
     from isocenter.upperlayer.user_information import UserIdentity
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -43,6 +45,7 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
         response_timeout: float,
         user: str | None,
         password_file: str | None,
+        tls: TLSWish,
         **arguments: Any,
     ) -> Any:
         destination = destination_of(
@@ -55,12 +58,14 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
             connect_timeout=connect_timeout or A_DAY,
             association_timeout=association_timeout or A_DAY,
             response_timeout=response_timeout or A_DAY,
+            tls=tls,
             user_identity=_user_identity(user, password_file),
         )
-        say(f"{destination.calling_ae} calls {destination}.")
+        over = "" if destination.ssl_context is None else " over TLS"
+        say(f"{destination.calling_ae} calls {destination}{over}.")
         return function(destination=destination, **arguments)
 
-    decorated: Callable[..., Any] = verbosity_options(command)
+    decorated: Callable[..., Any] = tls_options(verbosity_options(command))
     for decorate in reversed(_ASSOCIATION_OPTIONS):
         decorated = decorate(decorated)
     return decorated
@@ -181,14 +186,17 @@ _ASSOCIATION_OPTIONS: tuple[Decorator, ...] = (
         metavar="BYTES",
         help="The largest PDU that we accept.",
     ),
-    not_yet("+tls", "--tls", what="connections are plain DICOM, TLS comes in a later version"),
     click.option(
-        "-usr", "--user", "user", metavar="NAME", help="Tell the peer this user name (unencrypted)."
+        "-usr",
+        "--user",
+        "user",
+        metavar="NAME",
+        help="Tell the peer this user name (secret with --tls only).",
     ),
     click.option(
         "--password-file",
         metavar="FILE",
-        help="With --user: tell the passcode in the first line of FILE, too (unencrypted).",
+        help="With --user: tell the passcode in the first line of FILE, too (likewise).",
     ),
     config_option,
 )

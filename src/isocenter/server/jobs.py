@@ -34,6 +34,14 @@ class Parked(IsocenterError):
     """A job that nothing can be done about now: it waits to be claimed on another occasion."""
 
 
+class Later(IsocenterError):
+    """A job that is done for now, and due again at `due_at`, in seconds since the epoch."""
+
+    def __init__(self, due_at: float) -> None:
+        super().__init__("It is due again later.")
+        self.due_at = due_at
+
+
 class Hopeless(IsocenterError):
     """A job that no further attempt can help."""
 
@@ -46,8 +54,8 @@ class JobHandler(Protocol):
     async def run(self, job: Job) -> Callable[[], bool]:
         """Do the job; return what notes durably, on a thread, that it is done.
 
-        That returns False if the job was lost. Raises Parked, Hopeless, and any other error to
-        have the job tried again.
+        That returns False if the job was lost. Raises Parked, Later, Hopeless, and any other error
+        to have the job tried again.
         """
 
     def given_up(self, job: Job, error: str) -> bool:
@@ -149,6 +157,10 @@ class JobRunner:
 
     async def _settle(self, job: Job, error: BaseException) -> None:
         """An attempt has failed."""
+        if isinstance(error, Later):
+            await self._on_thread(self._jobs.retry_at, job, error.due_at, "")
+            self.wake()
+            return
         reason = _in_words(error)
         if not isinstance(error, (IsocenterError, OSError)):
             log.error("a job failed on an error of ours", exc_info=error)

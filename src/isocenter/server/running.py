@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import resource
 import signal
-import socket
 from collections.abc import Iterator
 
 import structlog
@@ -16,36 +15,11 @@ from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow, WorkflowUnavailable
 from isocenter.archive.workflow.jobs import Jobs
-from isocenter.errors import IsocenterError
 from isocenter.server.config import Config
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 log = structlog.get_logger(__name__)
-
-
-class CannotListen(IsocenterError):
-    """The address in the configuration cannot be listened on."""
-
-
-def bind(config: Config) -> socket.socket:
-    """Return a socket that has the configured address but does not listen yet.
-
-    So a wrong address is known before the archive is opened, and nobody connects before the node
-    can serve, and be stopped. Raises CannotListen.
-    """
-    host, port = config.listen.host.strip("[]"), config.listen.port
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise CannotListen(
-            f"Cannot listen on {host} port {port}: {error.strerror or error}; "
-            "stop whatever uses it, or choose another with --port."
-        ) from error
-    return listener
 
 
 def open_archive(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from multiprocessing.process import BaseProcess
 
@@ -23,9 +22,10 @@ from isocenter.archive.layout import INDEX_FILE
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
 from isocenter.server.admission import Admission
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
+from isocenter.server.listening import Listeners, OnListening
 from isocenter.server.running import (
-    bind,
     log_loop_error,
     open_workflow,
     release_jobs,
@@ -97,11 +97,12 @@ class WorkerHandle:
         """How many connections it has."""
         return len(self.connections)
 
-    def hand_over(self, connection: socket.socket, wish: bytes) -> int | None:
+    def hand_over(self, connection: socket.socket, wish: bytes, listener: int) -> int | None:
         """Give the worker a connection; return its number, None if it could not be taken."""
         number = (self._handed_over + 1) % 2**32
+        message = MESSAGE.pack(wish, number, listener)
         try:
-            socket.send_fds(self.control, [MESSAGE.pack(wish, number)], [connection.fileno()])
+            socket.send_fds(self.control, [message], [connection.fileno()])
         except OSError:
             return None
         self._handed_over = number
@@ -111,7 +112,7 @@ class WorkerHandle:
     def close(self, number: int) -> None:
         """Have a connection closed; if the worker is too busy to hear of it, it stays."""
         with suppress(OSError):
-            self.control.send(MESSAGE.pack(CLOSE, number))
+            self.control.send(MESSAGE.pack(CLOSE, number, 0))
 
     def hear(self, admission: Admission[Handed]) -> bool:
         """Take in what the worker says; return whether it is still there."""
@@ -123,7 +124,7 @@ class WorkerHandle:
             said = b""
         self._heard += said
         whole = len(self._heard) // MESSAGE.size * MESSAGE.size
-        for what, number in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
+        for what, number, _ in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
             if what == READY:
                 self.ready = True
             elif what == ASSOCIATED:
@@ -143,6 +144,7 @@ class Supervisor:
         self._index = index
         self._lock = lock
         self._loop = asyncio.get_running_loop()
+        self._listeners = list(config.all_listeners)
         self._workers: dict[int, WorkerHandle] = {}
         self._admission: Admission[Handed] = Admission(config.limits, self._loop.time)
         self._ready = asyncio.Event()
@@ -150,9 +152,7 @@ class Supervisor:
         self._failures = 0
         self._stopping = False
 
-    async def run(
-        self, listener: socket.socket, on_listening: Callable[[int], None] | None
-    ) -> None:
+    async def run(self, listeners: Listeners, on_listening: OnListening | None) -> None:
         """Serve until SIGINT or SIGTERM. Raises WorkersFailed."""
         stop = stop_requested(self._loop)
         for number in range(self._config.workers.count):
@@ -161,7 +161,7 @@ class Supervisor:
         waits = [self._loop.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if self._ready.is_set() and not stop.is_set():
-            await self._serve_until(waits[1], listener, on_listening)
+            await self._serve_until(waits[1], listeners, on_listening)
         for wait in waits:
             wait.cancel()
         await self._stop()
@@ -174,35 +174,27 @@ class Supervisor:
     async def _serve_until(
         self,
         stopped: asyncio.Task[bool],
-        listener: socket.socket,
-        on_listening: Callable[[int], None] | None,
+        listeners: Listeners,
+        on_listening: OnListening | None,
     ) -> None:
-        listener.setblocking(False)
-        listener.listen(self._config.listen.backlog)
-        port = listener.getsockname()[1]
-        log.info("listening", host=self._config.listen.host, port=port, workers=len(self._workers))
+        listeners.listen()
+        accepting = listeners.accept(self._take)
         if on_listening is not None:
-            on_listening(port)
-        accepting = self._loop.create_task(self._accept(listener))
+            on_listening(listeners.ports)
         await stopped
-        accepting.cancel()
+        for task in accepting:
+            task.cancel()
+        await asyncio.gather(*accepting, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, address = await self._loop.sock_accept(listener)
-            except OSError as error:  # out of file descriptors, say: others go on
-                log.error("could not accept a connection", error=error.strerror)
-                await asyncio.sleep(0.1)
-                continue
-            with connection:
-                self._assign(connection, address[0])
+    def _take(self, listener: str, connection: socket.socket, host: str) -> None:
+        with connection:
+            self._assign(listener, connection, host)
 
-    def _assign(self, connection: socket.socket, host: str) -> None:
+    def _assign(self, listener: str, connection: socket.socket, host: str) -> None:
         wish = TURN_AWAY if self._admission.is_crowded(host) else SERVE
         ready = [worker for worker in self._workers.values() if worker.ready]
         for worker in sorted(ready, key=lambda worker: worker.load):
-            number = worker.hand_over(connection, wish)
+            number = worker.hand_over(connection, wish, self._listeners.index(listener))
             if number is not None:
                 self._admit(worker.number, number, host)
                 return
@@ -283,12 +275,12 @@ class Supervisor:
                 worker.control.close()
 
 
-def supervise(config: Config, on_listening: Callable[[int], None] | None = None) -> None:
+def supervise(config: Config, on_listening: OnListening | None = None) -> None:
     """Run a node of several processes until SIGINT or SIGTERM; see `serve`."""
     folder = config.node.data_directory
     folder.mkdir(parents=True, exist_ok=True)
     with (
-        bind(config) as listener,
+        Listeners(config) as listeners,
         locked(folder) as lock,
     ):
         require_index(folder)
@@ -296,15 +288,16 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
             recover_archive(folder, index)
             with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
-            asyncio.run(_supervise(config, index, lock, listener, on_listening))
+            with audit_kept(config):
+                asyncio.run(_supervise(config, index, lock, listeners, on_listening))
 
 
 async def _supervise(
     config: Config,
     index: Index,
     lock: int,
-    listener: socket.socket,
-    on_listening: Callable[[int], None] | None,
+    listeners: Listeners,
+    on_listening: OnListening | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
-    await Supervisor(config, index, lock).run(listener, on_listening)
+    await Supervisor(config, index, lock).run(listeners, on_listening)

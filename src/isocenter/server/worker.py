@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from struct import Struct
@@ -24,6 +22,7 @@ from isocenter.archive.workflow import Workflow
 from isocenter.server.config import Config
 from isocenter.server.logging import configure_logging
 from isocenter.server.node import Node
+from isocenter.server.reception import Arrival
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
@@ -32,9 +31,11 @@ from isocenter.server.running import (
     open_workflow,
     stop_requested,
 )
+from isocenter.server.tls import tls_contexts
 
-MESSAGE = Struct("!cI")
-"""Both sides' messages: what, and the number that the supervisor gave to the connection."""
+MESSAGE = Struct("!cIB")
+"""Both sides' messages: what, the number that the supervisor gave to the connection, and the place
+of its listener among those of the configuration."""
 
 ASSOCIATED = b"a"
 """Tells the supervisor that a connection has got its association."""
@@ -72,25 +73,27 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
                 open_archive(config, worker=str(number), index=index) as archive,
                 open_workflow(config, required=False) as workflow,
             ):
-                asyncio.run(_Worker(config, control).run(archive, workflow))
+                asyncio.run(_Worker(config, number, control).run(archive, workflow))
                 ignore_signals()
         except IndexUnavailable as error:
             log.error("stopped without the index", error=error)
 
 
 class _Worker:
-    def __init__(self, config: Config, control: socket.socket) -> None:
+    def __init__(self, config: Config, number: int, control: socket.socket) -> None:
         self._config = config
+        self._number = number
         self._control = control
-        self._starting: set[asyncio.Task[object]] = set()
-        self._connections: dict[int, _HandedOver] = {}
+        self._listeners = list(config.all_listeners)
+        self._arrivals: dict[int, Arrival] = {}
         self._untold = bytearray()
 
     async def run(self, archive: Archive, workflow: Workflow) -> None:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive, workflow)
+        contexts = tls_contexts(self._config)
+        self._node = Node(self._config, archive, workflow, contexts, str(self._number))
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
@@ -107,54 +110,37 @@ class _Worker:
             log.error("the supervisor is gone; stopping")
             self._stop.set()
             return
-        wish, number = MESSAGE.unpack(message)
+        wish, number, listener = MESSAGE.unpack(message)
         if wish == CLOSE:
-            self._close(number)
+            if number in self._arrivals:
+                self._arrivals[number].hang_up()
             return
-        ended = partial(self._ended, number)
         if not descriptors:  # the kernel drops those for which the process has no room
             log.error("a connection was lost for want of file descriptors")
-            ended()
+            self._tell(ENDED, number)
             return
-        connection = _HandedOver(descriptors[0], ended)
-        connection.setblocking(False)
-        self._connections[number] = connection
-        accepted = partial(self._tell, ASSOCIATED, number)
-        self._serve(connection, accepted, crowded=wish == TURN_AWAY)
+        self._serve(number, descriptors[0], self._listeners[listener], crowded=wish == TURN_AWAY)
 
-    def _serve(
-        self, connection: _HandedOver, accepted: Callable[[], None], *, crowded: bool
-    ) -> None:
-        loop = self._loop
-        task = loop.create_task(
-            loop.connect_accepted_socket(
-                lambda: self._node.make_protocol(crowded=crowded, on_accepted=accepted), connection
-            )
-        )
-        self._starting.add(task)
-        task.add_done_callback(partial(self._started, connection))
-
-    def _started(self, connection: _HandedOver, task: asyncio.Task[object]) -> None:
-        self._starting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a connection could not be served", exc_info=error)
-            connection.close()
-
-    def _close(self, number: int) -> None:
-        """End a connection, however far it has come; whoever serves it sees its peer leave."""
-        connection = self._connections.get(number)
-        if connection is not None:
-            with suppress(OSError):  # it has ended by itself
-                connection.shutdown(socket.SHUT_RDWR)
+    def _serve(self, number: int, descriptor: int, listener: str, *, crowded: bool) -> None:
+        arrival = Arrival(descriptor, listener, "", crowded=crowded)
+        self._arrivals[number] = arrival
+        arrival.on_accepted.append(partial(self._tell, ASSOCIATED, number))
+        arrival.on_closed.append(partial(self._ended, number))
+        try:
+            arrival.host = arrival.getpeername()[0]
+        except OSError:  # it has gone again
+            arrival.close()
+            return
+        self._node.take(arrival)
 
     def _ended(self, number: int) -> None:
-        self._connections.pop(number, None)
+        self._arrivals.pop(number, None)
         self._tell(ENDED, number)
 
     def _tell(self, what: bytes, number: int = 0) -> None:
         if self._loop.is_closed():
             return
-        self._untold += MESSAGE.pack(what, number)
+        self._untold += MESSAGE.pack(what, number, 0)
         self._send_untold()
 
     def _send_untold(self) -> None:
@@ -170,17 +156,3 @@ class _Worker:
             self._loop.add_writer(self._control, self._send_untold)
         else:
             self._loop.remove_writer(self._control)
-
-
-class _HandedOver(socket.socket):
-    """A connection of the supervisor's; it is over when the transport closes its socket."""
-
-    def __init__(self, descriptor: int, on_closed: Callable[[], None]) -> None:
-        super().__init__(fileno=descriptor)
-        self._on_closed: Callable[[], None] | None = on_closed
-
-    def close(self) -> None:
-        super().close()
-        if self._on_closed is not None:
-            on_closed, self._on_closed = self._on_closed, None
-            on_closed()

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from isocenter.services.query_retrieve_scu import FindMatch
     from isocenter.services.retrieve_scu import Receiver, RetrieveProgress
     from isocenter.services.storage_commitment import CommitmentReport, Reference
+    from isocenter.upperlayer.blocking_wire import Examine
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -61,7 +62,8 @@ class Destination:
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
     `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
     how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
-    negotiated. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is: plain.
+    negotiated. With an `ssl_context` the connection is TLS, and `examine` says who may be at the
+    other end. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is.
     """
 
     host: str
@@ -73,6 +75,7 @@ class Destination:
     response_timeout: float = 60.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ssl_context: ssl.SSLContext | None = None
+    examine: Examine | None = None
     transfer_syntaxes: tuple[str, ...] = ()
     window: int = 1
     user_identity: UserIdentity | None = None
@@ -124,6 +127,7 @@ class Destination:
             limits=AssociationLimits(maximum_length=self.maximum_length),
             connect_timeout=self.connect_timeout,
             ssl_context=self.ssl_context,
+            examine=self.examine,
         )
         return ClientAssociation(
             transport,

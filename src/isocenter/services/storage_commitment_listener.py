@@ -131,10 +131,10 @@ class _Acceptor:
             self._make_user, self._receive_buffer, limits=self._limits, timeouts=Timeouts()
         )
 
-    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
+    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         if (reject := refuse_association(requested.request)) is not None:
             association.connection.reject(reject)
-            return False
+            return
         response = negotiate(
             requested.request,
             self._acceptance.decisions(requested.request),
@@ -146,7 +146,7 @@ class _Acceptor:
             ),
         )
         association.connection.accept(response)
-        return True
+        association.accepted()
 
     def ended(self, association: ProvidedAssociation) -> None:
         self.associations.discard(association)
