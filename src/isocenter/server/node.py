@@ -119,7 +119,7 @@ class Node:
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             ),
             asynchronous_operations_window=(self.config.limits.operations,) * 2,
-            answer_identity=acknowledge,
+            answer_identity=lambda _: acknowledge(association.identity),
         )
         association.connection.accept(response)
         self._tell_accepted(association, request, response)
