@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -16,7 +17,36 @@ from isocenter.server.config import Config
 from isocenter.server.io_priority import lower_io_priority
 from isocenter.server.jobs import JobRunner, Later
 
+PATIENCE = 10.0
+"""Seconds that a command waits for a reader of a pack, say; the rest is done when it is due."""
+
 FIRST_RETRY, LONGEST_RETRY = 5.0, 300.0
+
+
+def deletion_audit(_config: Config) -> DeletionAudit | None:
+    """Who is told of deletions: the audit trail, once there is one."""
+    return None
+
+
+def carry_out_here(config: Config, archive: Archive, deletions: Deletions, number: int) -> None:
+    """Take a deletion as far as it can go now, where no node is running. Raises what it raises."""
+    deletions.jobs.revoke_leases()  # of a node that was killed: the archive is ours
+    course = Course(archive, deletions, deletion_audit(config))
+    while (job := deletions.claim(number)) is not None:
+        try:
+            reached = course.advance(number)
+        except BaseException:
+            deletions.jobs.put_back(job)
+            raise
+        if not isinstance(reached, float):
+            if reached is not None:
+                deletions.over(job, reached.state, **reached.values)
+            return
+        deletions.jobs.retry_at(job, reached, "")
+        pause = reached - deletions.jobs.clock()
+        if pause > PATIENCE:
+            return
+        time.sleep(max(pause, 0.0))
 
 
 class DeletionDesk:
@@ -29,9 +59,9 @@ class DeletionDesk:
         config: Config,
         archive: Archive,
         workflow: Workflow,
-        audit: DeletionAudit | None = None,
     ) -> None:
         self._deletions = Deletions(workflow, Jobs(workflow))
+        audit = deletion_audit(config)
         self._course = Course(archive, self._deletions, audit, others=config.workers.count > 1)
         # One after the other, at the lowest priority: nobody waits for them.
         self._thread = ThreadPoolExecutor(

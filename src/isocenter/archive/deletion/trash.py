@@ -83,7 +83,7 @@ class Trash:
     def files(self) -> list[Path]:
         """Every file in the folder, the notes last: until they go, everything else is known."""
         found = [path for path in self.path.rglob("*") if path.is_file()]
-        return sorted(found, key=lambda path: (path.parent == self.path, path.name >= "records"))
+        return sorted(found, key=lambda path: (path.parent == self.path, path.name))
 
     def _read(self) -> Iterator[DeletedRecord]:
         for note in sorted(self.path.glob(_NOTES)):
