@@ -216,6 +216,7 @@ class Course:
         records = trash.records()
         if records:
             self._tell("purged", deletion, trash, records)
+            trash.drop_notes()
         erase_folder(trash.path, trash.files())
         self._check_stop()
         folder = self._archive.folder

@@ -52,6 +52,11 @@ class Trash:
         draft.rename(target)
         sync_folder(self.path)
 
+    def drop_notes(self) -> None:
+        """Have the notes never read again: one that is half overwritten cannot be."""
+        for note in self.path.glob(_NOTES):
+            note.rename(note.with_suffix(".dropped"))
+
     def keep_patients(self, patients: Mapping[str, str]) -> None:
         """Keep whose studies they are, for the audit trail, until the folder is erased."""
         known = self.patients() | dict(patients)
