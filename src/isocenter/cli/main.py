@@ -41,6 +41,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),
     "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
+    "delete": LazyCommand("delete", "Delete objects of the local archive, and bring them back."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "tls": LazyCommand("tls", "Make, show and renew the certificates for TLS."),
