@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "isocenter"
 
 # Layers that see bytes and events only, and the modules that would let the world in. The drivers
 # are where the world is supposed to come in.
-SANS_IO = ("dictionary", "encoding", "upperlayer", "dimse")
+SANS_IO = ("dictionary", "encoding", "objects", "upperlayer", "dimse")
 DRIVERS = {
     "upperlayer/aio.py",
     "upperlayer/aio_requestor.py",
@@ -35,7 +35,7 @@ WORLD = {
 
 # The longest file a reader is asked to take in; tables written by a tool are not read.
 LONGEST_FILE = 500
-GENERATED = ("_uid_table.py", "_element_table.py")
+GENERATED = ("_uid_table.py", "_element_table.py", "_basic_profile_table.py")
 
 
 def _sources(*folders: str) -> list[Path]:

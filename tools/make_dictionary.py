@@ -1,9 +1,11 @@
 """Regenerate the tables of `isocenter.dictionary` from the installed pydicom's tables of PS3.6.
 
+What pydicom's edition lacks of 2026b is added from `later_elements.tsv` beside this file.
+
     python tools/make_dictionary.py            write both tables
     python tools/make_dictionary.py --check    exit with 1 if a table is not what would be written
 
-The output depends on the installed pydicom alone: the same version writes the same bytes.
+The output depends on the installed pydicom and that file: the same version writes the same bytes.
 """
 
 import argparse
@@ -16,6 +18,8 @@ from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 from pydicom._uid_dict import UID_dictionary
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "isocenter" / "dictionary"
+LATER_ELEMENTS = Path(__file__).resolve().parent / "later_elements.tsv"
+EDITION = "2026b"
 
 # Registered after the edition that pydicom's tables were made from, and already in use.
 LATER_UIDS = {
@@ -91,16 +95,32 @@ def element_table() -> str:
     """The source of `_element_table.py`: PS3.6 chapters 6 to 9 and PS3.7 Annex E."""
     lines = [
         header("The registry of data elements, PS3.6 chapters 6 to 9 and PS3.7 Annex E."),
+        f"# What edition {EDITION} adds or changes is from tools/later_elements.tsv.\n",
+        f"EDITION = {EDITION!r}\n\n",
         "# tag: (VR, VM, name, keyword, retired)\n",
         "ELEMENTS: dict[int, tuple[str, str, str, str, bool]] = {\n",
     ]
-    for tag, (vr, vm, name, retired, keyword) in sorted(DicomDictionary.items()):
-        lines.append(f"    0x{tag:08X}: {(vr, vm, name, keyword, bool(retired))!r},\n")
+    rows = {
+        tag: (vr, vm, name, keyword, bool(retired))
+        for tag, (vr, vm, name, retired, keyword) in DicomDictionary.items()
+    }
+    rows |= later_elements()
+    lines.extend(f"    0x{tag:08X}: {facts!r},\n" for tag, facts in sorted(rows.items()))
     lines.append("}\n\n# (mask, tag under the mask, VR, VM, name, keyword, retired)\n")
     lines.append("REPEATERS: tuple[tuple[int, int, str, str, str, str, bool], ...] = (\n")
     lines.extend(repeater_lines())
     lines.append(")\n")
     return "".join(lines)
+
+
+def later_elements() -> dict[int, tuple[str, str, str, str, bool]]:
+    """The rows of edition 2026b that pydicom's tables lack or have otherwise."""
+    rows = {}
+    for line in LATER_ELEMENTS.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            tag, vr, vm, keyword, retired, name = line.split("\t")
+            rows[int(tag, 16)] = (vr, vm, name, keyword, retired == "Y")
+    return rows
 
 
 def repeater_lines() -> Iterable[str]:

@@ -14,11 +14,35 @@ from isocenter.dictionary.elements import (
 from isocenter.dictionary.errors import DictionaryError
 from isocenter.encoding.forms import LONG_VRS, SHORT_VRS
 from isocenter.errors import IsocenterError
+from tools.make_dictionary import later_elements
 
 
 def test_every_element_that_pydicom_knows_is_known() -> None:
+    later = later_elements()
     for tag, (vr, vm, name, retired, keyword) in DicomDictionary.items():
-        assert lookup_element(tag) == (tag, vr, vm, name, keyword, bool(retired))
+        facts = later.get(tag, (vr, vm, name, keyword, bool(retired)))
+        assert lookup_element(tag) == (tag, *facts)
+
+
+@pytest.mark.parametrize(
+    ("tag", "keyword"),
+    [
+        (0x00100012, "NameToUse"),
+        (0x00189390, "MetalArtifactReductionSequence"),
+        (0x30040020, "DoseUnitCodeSequence"),
+    ],
+)
+def test_elements_of_edition_2026_are_known(tag: int, keyword: str) -> None:
+    entry = lookup_element(tag)
+    assert entry is not None
+    assert entry.keyword == keyword
+    assert tag_for_keyword(keyword) == tag
+
+
+def test_what_a_later_edition_retired_is_retired() -> None:
+    entry = lookup_element(0x00102160)  # Ethnic Group, which (0010,2162) took the place of
+    assert entry is not None
+    assert entry.retired
 
 
 def test_every_repeating_element_is_known_in_any_group() -> None:

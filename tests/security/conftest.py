@@ -2,13 +2,16 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
-from tests.security.under_attack import under_attack
+from isocenter.archive.receiving import BLOCKS_IN_ALL
+from tests.security.pdus import half_sent_objects
+from tests.security.under_attack import Honest, under_attack
 from tests.server.support import ECHO, FIND, STORE, Peer
 from tests.server.support_instances import PATIENT, Instance, assert_stored, instance
-from tests.server.support_nodes import configured
+from tests.server.support_nodes import configured, connections, eventually
 from tests.support.node import Node
 
 SETTINGS = '[limits]\nobject_size = "4 MiB"\n'
@@ -42,7 +45,7 @@ class Ledger:
 
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """The node that all attacks share, with its thread pools grown to their size."""
+    """The node that all attacks share, with its pools grown to their size."""
     folder = tmp_path_factory.mktemp("attacked")
     with Node(folder / "data", *configured(folder, SETTINGS)) as running:
         _warm_up(running)
@@ -50,10 +53,14 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 def _warm_up(node: Node) -> None:
+    """Has the node start its query threads, and take all blocks that it ever has for objects."""
     with Peer(node.port) as peer:
         peer.associate(FIND, window=(QUERIES, 1))
         queries = [peer.begin_find({}) for _ in range(QUERIES)]
         assert len([peer.read_message() for _ in queries]) == QUERIES
+    with ExitStack() as stack:
+        half_sent_objects(stack, node, BLOCKS_IN_ALL + 10)
+    eventually(lambda: connections(node) == 0)
 
 
 @pytest.fixture(scope="session")
@@ -81,10 +88,13 @@ def bystander(node: Node, ledger: Ledger) -> Iterator[Peer]:
 
 
 @pytest.fixture(autouse=True)
-def harness(request: pytest.FixtureRequest) -> Iterator[None]:
-    """What a test does to the `node` that it takes is done within `under_attack`."""
+def honest(request: pytest.FixtureRequest) -> Iterator[Honest | None]:
+    """What a test does to the `node` that it takes is done within `under_attack`.
+
+    While an attack lasts, the test can ask whether the honest peer is `answered`.
+    """
     if "node" not in request.fixturenames or not request.node.get_closest_marker("attack"):
-        yield
+        yield None
         return
-    with under_attack(request.getfixturevalue("node")):
-        yield
+    with under_attack(request.getfixturevalue("node")) as peer:
+        yield peer

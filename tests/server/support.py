@@ -243,12 +243,16 @@ class Peer:
         assert isinstance(response, CStoreRSP)
         return response
 
-    def begin_find(self, identifier: Elements | bytes, *, context_id: int = 1) -> int:
+    def begin_find(
+        self,
+        identifier: Elements | bytes,
+        *,
+        context_id: int = 1,
+        sop_class: str = STUDY_ROOT_FIND,
+    ) -> int:
         """A C-FIND request; its message ID."""
         message_id = self.next_message_id()
-        self.command(
-            context_id, CFindRQ(message_id=message_id, affected_sop_class_uid=STUDY_ROOT_FIND)
-        )
+        self.command(context_id, CFindRQ(message_id=message_id, affected_sop_class_uid=sop_class))
         if not isinstance(identifier, bytes):
             identifier = encode_elements(identifier, EXPLICIT_VR_LITTLE_ENDIAN)
         self.data_set(context_id, identifier)

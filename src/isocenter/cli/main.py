@@ -45,6 +45,9 @@ COMMANDS: dict[str, LazyCommand] = {
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "tls": LazyCommand("tls", "Make, show and renew the certificates for TLS."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
+    "tag": LazyCommand("tag", "Look up a data element: names, modules, types, rules."),
+    "uid": LazyCommand("uid", "Look up a registered UID."),
+    "vr": LazyCommand("vr", "Look up a value representation, or hold a value against it."),
     "config": LazyCommand("config", "Show, check or begin a configuration."),
     "version": LazyCommand("version", "Show the versions of isocenter and what it runs on."),
 }

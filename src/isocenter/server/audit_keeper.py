@@ -21,10 +21,11 @@ from isocenter.security.audit.chain import Draft, draft
 from isocenter.security.audit.codes import Outcome
 from isocenter.security.audit.connection import MakeContext
 from isocenter.security.audit.events import Event, Resource
-from isocenter.security.audit.exporter import Exporter, Sender, Target
+from isocenter.security.audit.exporter import Exporter, Sender
 from isocenter.security.audit.head import Head
 from isocenter.security.audit.lookup import export_states
 from isocenter.security.audit.messages import source_name
+from isocenter.security.audit.target import parse_target
 from isocenter.security.audit.trail import AuditTrail
 from isocenter.server.audit import this_node
 from isocenter.server.audit_recorder import AuditRecorder
@@ -35,8 +36,6 @@ PRUNE_EVERY = 3600.0
 WATCH_EVERY = 60.0
 START_AGAIN = 30.0
 """Seconds until the export is tried again when the trail itself could not be read."""
-
-SYSLOG_TLS_PORT = 6514
 
 log = structlog.get_logger(__name__)
 
@@ -171,14 +170,6 @@ class AuditKeeper:
             self._here, kind, text, time.time(), resource=trail, outcome=outcome
         )
         return draft(event, self._source)
-
-
-def parse_target(text: str) -> Target:
-    """The syslog server of `audit.syslog`: HOST, HOST:PORT or [v6]:PORT."""
-    host, separator, port = text.rpartition(":")
-    if not separator or "]" in port or (":" in host and not host.startswith("[")):
-        host, port = text, str(SYSLOG_TLS_PORT)
-    return Target(host.strip("[]"), int(port))
 
 
 def default_context(config: Config) -> MakeContext:

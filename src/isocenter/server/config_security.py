@@ -178,6 +178,16 @@ class IdentitySection(Section):
     )
 
 
+def checked_syslog(value: str) -> str:
+    """A syslog server, normalized; an empty text is none."""
+    from isocenter.security.audit.target import BadTarget, parse_target
+
+    try:
+        return str(parse_target(value)) if value.strip() else ""
+    except BadTarget as error:
+        raise PydanticCustomError("syslog", "{why}", {"why": str(error)}) from None
+
+
 class AuditSection(Section):
     """The audit trail (PS3.15 A.5): who did what with whose images."""
 
@@ -189,7 +199,7 @@ class AuditSection(Section):
         description="How long an association may store before what it stored so far is told of, "
         "one message for a study; what a crash can take with it.",
     )
-    syslog: str = Field(
+    syslog: Annotated[str, AfterValidator(checked_syslog)] = Field(
         default="",
         description="HOST:PORT of a syslog server that gets every message over TLS (RFC 5425); "
         "without it the trail stays in the database.",

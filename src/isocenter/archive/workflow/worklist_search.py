@@ -58,7 +58,8 @@ class WorklistMatches:
         try:
             for data_set in self._worklist.data_sets(self._candidates, watch=watch):
                 if watch.over:
-                    break
+                    self._say_why()
+                    return
                 if self._matches(data_set):
                     watch.pause()
                     yield project(self._identifier, data_set, self._rules)
@@ -66,8 +67,11 @@ class WorklistMatches:
         except WorkflowUnavailable:
             if not watch.over:
                 raise
-        if watch.timed_out and not watch.given_up:
-            self.stopped = f"after {watch.limit} of search"
+            self._say_why()
+
+    def _say_why(self) -> None:
+        if not self._watch.given_up:
+            self.stopped = f"after {self._watch.limit} of search"
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread."""

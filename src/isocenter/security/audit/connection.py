@@ -84,10 +84,16 @@ class SyslogConnection:
         return struct.unpack("i", waiting) == (0,)
 
     def finish(self) -> bool:
-        """Close as TLS wants it; say whether the server has read everything, by closing too."""
+        """Close as TLS wants it; say whether the server has read everything, by closing too.
+
+        Some close without the alert that TLS wants, rsyslog for one. That will do: had it left
+        bytes unread, its kernel would have reset the connection.
+        """
         try:
             self._socket.settimeout(SECONDS_TO_CLOSE)
             self._socket.unwrap().close()
+        except ssl.SSLEOFError:
+            return True
         except OSError:
             return False
         return True

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from isocenter.security.audit.connection import MakeContext, SyslogConnection, SyslogFailed
 from isocenter.security.audit.lookup import Kept, messages_after
 from isocenter.security.audit.syslog import frame, syslog_message
+from isocenter.security.audit.target import Target
 from isocenter.security.audit.trail import AuditTrail
 
 SENT_TOGETHER = 100
@@ -35,16 +36,6 @@ class Sender(NamedTuple):
     host: str
     application: str
     process: str
-
-
-class Target(NamedTuple):
-    """A syslog server."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 class Exporter:
@@ -96,12 +87,14 @@ class Exporter:
         ) as connection:
             unsettled: deque[tuple[float, int]] = deque()
             ending = False
-            while not ending:
+            while True:
                 messages = messages_after(self._trail, cursor, SENT_TOGETHER)
                 if messages:
                     connection.send(b"".join(self._frame(one) for one in messages))
                     cursor = messages[-1].id
                     unsettled.append((time.monotonic(), cursor))
+                if ending:  # this was what was written last
+                    break
                 ending = self._sleep(0.0 if len(messages) == SENT_TOGETHER else POLL_SECONDS)
                 connection.check()
                 self._note_arrived(connection, unsettled)
@@ -133,8 +126,8 @@ class Exporter:
 
     def _pause(self) -> float:
         """Doubled with each failure; with jitter, so that nodes do not all come at once."""
-        longest: float = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures - 1, 10))
-        return longest * random.uniform(0.5, 1.0)
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures - 1, 10))
+        return float(longest * random.uniform(0.5, 1.0))
 
     def _frame(self, one: Kept) -> bytes:
         return frame(

@@ -25,6 +25,8 @@ from isocenter.security.audit.events import (
 LONGEST_TEXT = 1024
 """Characters of a text that comes from a peer; what is longer is cut."""
 
+_DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>'  # and no line end: syslog has lines
+
 _NOT_IN_XML = re.compile("[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, and line ends and tabs, which its attributes do not keep."""
 
@@ -39,8 +41,8 @@ def encode_message(event: Event, source: str) -> bytes:
     SubElement(reported, "AuditSourceTypeCode", {"csd-code": "4"})  # an application server
     for one in event.objects:
         _add_object(message, one)
-    encoded: bytes = tostring(message, encoding="utf-8", xml_declaration=True)
-    return encoded
+    encoded: bytes = tostring(message, encoding="utf-8", xml_declaration=False)
+    return _DECLARATION + encoded
 
 
 def _add_event(message: Element, event: Event) -> None:

@@ -18,7 +18,7 @@ _NOT_PRINTABLE = re.compile(r"[^\x21-\x7e]")
 def syslog_message(
     number: int, moment: float, xml: bytes, *, host: str, application: str, process: str
 ) -> bytes:
-    """One SYSLOG-MSG; `number` is that in the trail, by which a receiver knows gaps and doubles.
+    """One SYSLOG-MSG; by its `number` in the trail a receiver knows gaps and repetitions.
 
     It stands in the sequenceId of RFC 5424 7.3.1, the one STRUCTURED-DATA that is used.
     """
