@@ -41,6 +41,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "verify": LazyCommand("verify", "Read everything back and compare the digests."),
     "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
+    "audit": LazyCommand("audit", "See who did what with whose images."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),

@@ -1,6 +1,7 @@
 """Bringing a database file to the present schema, with Alembic, when it is opened."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from isocenter.errors import IsocenterError
+
+_alembic = threading.Lock()  # its environment is one for the whole process
 
 
 class Migrations(NamedTuple):
@@ -77,7 +80,7 @@ def _upgrade(connection: sqlite3.Connection, migrations: Migrations) -> None:
     config.set_main_option("script_location", str(migrations.folder).replace("%", "%%"))
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     try:
-        with engine.connect() as adapted:
+        with _alembic, engine.connect() as adapted:
             config.attributes["connection"] = adapted
             adapted.exec_driver_sql("BEGIN IMMEDIATE")
             # Several processes may open a new file at once: the second finds it made.
