@@ -42,6 +42,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "worklist": LazyCommand("worklist", "See and change what modalities find on their worklist."),
     "status": LazyCommand("status", "Show what the local archive holds."),
     "delete": LazyCommand("delete", "Delete objects of the local archive, and bring them back."),
+    "audit": LazyCommand("audit", "See who did what with whose images."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "tls": LazyCommand("tls", "Make, show and renew the certificates for TLS."),
