@@ -43,6 +43,8 @@ COMMANDS: dict[str, LazyCommand] = {
     "status": LazyCommand("status", "Show what the local archive holds."),
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
+    "user": LazyCommand("user", "Say who may identify themselves here, and what they may see."),
+    "label": LazyCommand("label", "Say which peers and users may see a study."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
     "config": LazyCommand("config", "Show, check or begin a configuration."),
     "version": LazyCommand("version", "Show the versions of isocenter and what it runs on."),
