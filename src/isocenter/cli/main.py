@@ -46,6 +46,8 @@ COMMANDS: dict[str, LazyCommand] = {
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "tls": LazyCommand("tls", "Make, show and renew the certificates for TLS."),
+    "user": LazyCommand("user", "Say who may identify themselves here, and what they may see."),
+    "label": LazyCommand("label", "Say which peers and users may see a study."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
     "tag": LazyCommand("tag", "Look up a data element: names, modules, types, rules."),
     "uid": LazyCommand("uid", "Look up a registered UID."),
