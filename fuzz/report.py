@@ -85,7 +85,7 @@ def page(results: Sequence[Result], seconds: float) -> str:
             *rows,
             "",
             "## What fuzzing has found\n",
-            "Each became a test beside the code.\n",
+            "By a run, or while a target was written. Each became a test beside the code.\n",
             "| target | what happened | test |",
             "|---|---|---|",
             *(f"| `{target}` | {what} | `{test}` |" for target, what, test in FOUND),

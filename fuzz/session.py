@@ -24,6 +24,7 @@ _STATUS = re.compile(r"^#(\d+)\s.* cov: (\d+) .*?rss: (\d+)Mb")
 _EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)")
 _SAVED = re.compile(r"Test unit written to (\S+)")
 _RAISED = re.compile(r"^\s*=== Uncaught Python exception: ===")
+_OVER = re.compile(r"^==\d+== ")
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def run_session(
         f"-timeout={HANG_SECONDS}",
         f"-rss_limit_mb={PEAK_MIB}",
         f"-artifact_prefix={findings}/",
-        f"-dict={words}",
+        *([f"-dict={words}"] if target.words else []),  # libFuzzer refuses one without words
         f"-runs={-1 if executions is None else executions}",
         f"-max_total_time={seconds or 0}",
         "-print_final_stats=1",
@@ -92,7 +93,7 @@ def run_session(
         peak,
         _finding(lines) if failed else "",
         _saved(lines) if failed else None,
-        tuple(lines),
+        tuple(_traceback(lines)) if failed else (),
     )
 
 
@@ -104,6 +105,16 @@ def _finding(lines: deque[str]) -> str:
             return last[number + 1].strip()
     summaries = [line for line in last if line.startswith(("SUMMARY:", "==")) and "ERROR" in line]
     return summaries[0] if summaries else next(reversed(last), "the process ended")
+
+
+def _traceback(lines: deque[str]) -> list[str]:
+    """What Python said of an exception; everything that was said where there was none."""
+    last = list(lines)
+    begins = next((n for n, line in enumerate(last) if _RAISED.match(line)), None)
+    if begins is None:
+        return last
+    ends = next((n for n in range(begins, len(last)) if _OVER.match(last[n])), len(last))
+    return last[begins + 1 : ends]
 
 
 def _saved(lines: deque[str]) -> Path | None:

@@ -1,5 +1,6 @@
 """Files on a disk, looked at before they are sent or imported: each is taken or refused."""
 
+import atexit
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from isocenter.encoding.files import RefusedFile, StorableFile, inspect_file, re
 _folder = tempfile.TemporaryDirectory(
     prefix="isocenter-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None
 )
+atexit.register(_folder.cleanup)
 _PATH = Path(_folder.name, "file.dcm")
 _LONGEST_REASON = 300  # characters
 

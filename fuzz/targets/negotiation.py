@@ -22,6 +22,7 @@ from isocenter.upperlayer.negotiation import (
     refuse_context,
 )
 from isocenter.upperlayer.pdu import AssociateRQ, decode_pdu
+from isocenter.upperlayer.state_machine import State
 from isocenter.upperlayer.user_information import RoleSelection, UserInformation
 
 _OURS = UserInformation(16384, "1.2.3", "ISOCENTER")
@@ -32,7 +33,8 @@ def one_input(data: bytes) -> None:
     association = Association(requestor=False, now=0.0)
     association.connection_made(0.0)
     for event in association.receive_data(memoryview(data), 0.0):
-        if isinstance(event, AssociationRequested):
+        # What follows in the same read may have ended it: drivers look before they answer.
+        if isinstance(event, AssociationRequested) and association.state is State.Sta3:
             _answer(association, event.request)
     _record(data)
 

@@ -1,5 +1,6 @@
 """Packs that a bad disk or a stranger wrote: every record is read, or the damage is named."""
 
+import atexit
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from tests.encoding.synthetic import small_data_set
 
 _CHECKSUM = slice(148, 156)
 _pack = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
+atexit.register(_pack.close)
 
 
 def one_input(data: bytes) -> None:
@@ -64,6 +66,7 @@ def seeds() -> Iterator[bytes]:
     file = encode_file_meta(META) + small_data_set()
     yield b"\1" + _record(1, file) + _record(2, file) + END_OF_ARCHIVE
     yield b"\0" + _record(1, file)
+    yield b"\1" + _record(1, bytes(3072)) + _record(2, b"")
     yield b"\1" + _record(1, file[:-9]) + _record(2, b"") + END_OF_ARCHIVE
 
 

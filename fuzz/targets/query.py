@@ -3,6 +3,7 @@
 import atexit
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -25,15 +26,17 @@ _LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
 _STUDIES = 4
 
 
+_open = ExitStack()
+
+
 @cache
-def _index() -> Index:
-    """A few studies. It stays open until the process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="isocenter-fuzz-")
-    index = Index.open(Path(folder.name, "index.sqlite"))
-    atexit.register(folder.cleanup)
-    atexit.register(index.close)
+def index() -> Index:
+    """A few studies in a file, until `close` is called or the process ends."""
+    folder = _open.enter_context(tempfile.TemporaryDirectory(prefix="isocenter-fuzz-"))
+    opened = _open.enter_context(Index.open(Path(folder, "index.sqlite")))
+    atexit.register(close)
     store(
-        index,
+        opened,
         *(
             an_entry(
                 number,
@@ -50,7 +53,13 @@ def _index() -> Index:
             for number in range(_STUDIES)
         ),
     )
-    return index
+    return opened
+
+
+def close() -> None:
+    """Close the index; the next input opens another one."""
+    index.cache_clear()
+    _open.close()
 
 
 def one_input(data: bytes) -> None:
@@ -63,7 +72,7 @@ def one_input(data: bytes) -> None:
         identifier = neutral_elements(decoded, EXPLICIT_VR_LITTLE_ENDIAN)
         check_keys(identifier)
         relational = bool(data[1] & 16)
-        matches = find(_index(), model, level, identifier, rules=rules, relational=relational)
+        matches = find(index(), model, level, identifier, rules=rules, relational=relational)
         found = list(matches)
     except (EncodingError, InvalidIdentifier, InvalidQuery) as error:
         check_error(error)
