@@ -156,7 +156,11 @@ def test_a_renewal_under_load_breaks_no_association(node: TLSNode, modality: Pee
     for number in range(2):
         renewed = node.command("tls", "renew", "--new-key", "--name", f"name{number}.example")
         assert renewed.returncode == 0, renewed.stdout
-        eventually(lambda: len(log_lines(node, "read the certificates anew")) > before + number)
+        eventually(
+            lambda wanted=before + number: (
+                len(log_lines(node, "read the certificates anew")) > wanted
+            )
+        )
     done.set()
     for caller in callers:
         caller.join()
