@@ -27,6 +27,7 @@ _EXIT_CODES = {
     "archive.index.errors.IndexUnusable": exit_codes.DAMAGED_ARCHIVE,
     "security.database.AccessUnusable": exit_codes.DAMAGED_ARCHIVE,
     "security.database.AccessUnavailable": exit_codes.UNWRITABLE_OUTPUT,
+    "security.tokens.UnusableTokenKey": exit_codes.SYNTAX,
     "archive.workflow.database.WorkflowUnusable": exit_codes.DAMAGED_ARCHIVE,
     "archive.workflow.database.WorkflowUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.worklist_item.InvalidWorklistItem": exit_codes.INVALID_INPUT,

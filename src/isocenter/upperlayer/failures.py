@@ -18,7 +18,6 @@ from isocenter.upperlayer.reasons import (
     describe_rejection,
 )
 
-
 # What a request for an association, of all PDUs, is answered with where TLS was awaited.
 _REQUEST_NOT_UNDERSTOOD = (AbortSource.SERVICE_PROVIDER, AbortReason.UNRECOGNIZED_PDU)
 
@@ -38,7 +37,10 @@ def _remedy(request: AssociateRQ, reject: AssociateRJ) -> str:
         if reject.reason == UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED:
             return f"it does not know itself as {called!r}: check the called AE title"
         if reject.reason == UserRejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED:
-            return f"it does not know us as {calling!r}: register this AE title there, with our host and certificate"
+            return (
+                f"it does not know us as {calling!r}: register this AE title there, with our host "
+                "and certificate"
+            )
         return (
             f"check at the peer whether {calling!r} may call {called!r} and supports what was "
             "proposed"
