@@ -4,7 +4,7 @@ import pytest
 
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.services.storage_commitment import Reference, encode_request
-from tests.security.under_attack import MIB, Honest, attack, under_attack
+from tests.security.attacks.under_attack import MIB, Honest, attack, under_attack
 from tests.server.support_instances import CT
 from tests.server.support_nodes import configured, eventually
 from tests.server.test_storage_commitment import Requester, settings

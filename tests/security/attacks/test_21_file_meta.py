@@ -10,8 +10,8 @@ import pytest
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
 from tests.encoding.synthetic import element
-from tests.security.refusals import UNREADABLE, refused
-from tests.security.under_attack import attack
+from tests.security.attacks.refusals import UNREADABLE, refused
+from tests.security.attacks.under_attack import attack
 from tests.server.support import STORE
 from tests.server.support_instances import CT, Instance, assert_no_trace, instance, stored
 from tests.support.node import ISOCENTER, Node, isocenter

@@ -9,7 +9,7 @@ import pytest
 
 import isocenter as package
 from isocenter.encoding.elements import RawElement
-from tests.security.under_attack import attack
+from tests.security.attacks.under_attack import attack
 from tests.server.support import STORE, Peer
 from tests.server.support_instances import PATIENT_ID, PATIENT_NAME, instance
 from tests.support.node import Node, isocenter

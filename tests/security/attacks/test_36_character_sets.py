@@ -3,8 +3,8 @@
 import pytest
 
 from isocenter.encoding.elements import Elements, RawElement
-from tests.security.queried import ask
-from tests.security.under_attack import attack
+from tests.security.attacks.queried import ask
+from tests.security.attacks.under_attack import attack
 from tests.server.support import FIND, STORE, Peer
 from tests.server.support_instances import PATIENT_ID, PATIENT_NAME, STUDY_INSTANCE_UID, instance
 from tests.support.node import Node, isocenter

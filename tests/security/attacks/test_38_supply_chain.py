@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.encoding.images import JPEG_LS, Image, jpeg_ls, noise
-from tests.security.images import stored_and_asked_for
-from tests.security.under_attack import attack
+from tests.security.attacks.images import stored_and_asked_for
+from tests.security.attacks.under_attack import attack
 from tests.server.support_nodes import processes
 from tests.support.node import Node
 
 pytestmark = attack(38, "supply chain")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LOCKS = ["requirements.lock", "requirements-test.lock"]
 FOREIGN = ("imagecodecs", "numpy")
 """Packages whose compiled code decodes what strangers send; pydicom loads numpy, too."""

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from isocenter.archive.layout import INDEX_FILE, WORKFLOW_FILE
 from isocenter.encoding.elements import RawElement
-from tests.security.conftest import SETTINGS
-from tests.security.under_attack import attack
+from tests.security.attacks.conftest import SETTINGS
+from tests.security.attacks.under_attack import attack
 from tests.server.support import STORE, Peer
 from tests.server.support_instances import STUDY_DATE, instance
 from tests.support.node import Node

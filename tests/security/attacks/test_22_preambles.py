@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
-from tests.security.under_attack import attack
+from tests.security.attacks.under_attack import attack
 from tests.server.support_instances import CT, instance, packs
 from tests.support.node import isocenter_json
 
