@@ -70,20 +70,20 @@ def run_session(
     ]
     command = [sys.executable, "-m", "fuzz.process", name, *options]
     began = time.monotonic()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    )
     lines: deque[str] = deque(maxlen=_LAST_LINES)
     done, coverage, peak = 0, 0, 0
-    assert process.stdout is not None
-    for line in process.stdout:
-        if status := _STATUS.match(line):
-            done, coverage, peak = int(status[1]), int(status[2]), max(peak, int(status[3]))
-        elif executed := _EXECUTED.match(line):
-            done = int(executed[1])
-        else:
-            lines.append(line.rstrip())
-    failed = process.wait() != 0
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if status := _STATUS.match(line):
+                done, coverage, peak = int(status[1]), int(status[2]), max(peak, int(status[3]))
+            elif executed := _EXECUTED.match(line):
+                done = int(executed[1])
+            else:
+                lines.append(line.rstrip())
+    failed = process.returncode != 0
     return Result(
         name,
         target.about,

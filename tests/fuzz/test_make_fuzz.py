@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fuzz.corpus import write_corpus, write_words
 from fuzz.__main__ import shares
+from fuzz.corpus import write_corpus, write_words
 from fuzz.found import FOUND
 from fuzz.report import line, page, total
 from fuzz.session import Result, run_session
