@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.security.refusals import (
+from tests.security.attacks.refusals import (
     MISMATCH,
     OUT_OF_RESOURCES,
     SUCCESS,
     UNREADABLE,
     refused,
 )
-from tests.security.under_attack import MIB, attack
+from tests.security.attacks.under_attack import MIB, attack
 from tests.server.support import ECHO, STORE, Peer
 from tests.server.support_instances import Instance, assert_no_trace, instance
 from tests.server.support_nodes import only_complaint

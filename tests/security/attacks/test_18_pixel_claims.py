@@ -7,8 +7,8 @@ import pytest
 
 from tests.encoding.images import JPEG_LS, RLE, Image, jpeg_ls, noise, rle
 from tests.encoding.synthetic import element
-from tests.security.images import stored_and_asked_for
-from tests.security.under_attack import attack
+from tests.security.attacks.images import stored_and_asked_for
+from tests.security.attacks.under_attack import attack
 from tests.server.support_nodes import configured
 from tests.support.node import Node
 

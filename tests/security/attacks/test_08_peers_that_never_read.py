@@ -8,7 +8,7 @@ import pytest
 
 from isocenter.dimse.messages import CEchoRQ
 from isocenter.encoding.elements import RawElement
-from tests.security.under_attack import MIB, Honest, attack, under_attack
+from tests.security.attacks.under_attack import MIB, Honest, attack, under_attack
 from tests.server.support import COMMAND, ECHO, FIND, LAST, Peer, p_data, store_all
 from tests.server.support_instances import instance
 from tests.server.support_nodes import configured, connections, eventually, open_files

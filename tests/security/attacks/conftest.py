@@ -7,8 +7,8 @@ from contextlib import ExitStack
 import pytest
 
 from isocenter.archive.receiving import BLOCKS_IN_ALL
-from tests.security.pdus import half_sent_objects
-from tests.security.under_attack import Honest, under_attack
+from tests.security.attacks.pdus import half_sent_objects
+from tests.security.attacks.under_attack import Honest, under_attack
 from tests.server.support import ECHO, FIND, STORE, Peer
 from tests.server.support_instances import PATIENT, Instance, assert_stored, instance
 from tests.server.support_nodes import configured, connections, eventually

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from isocenter.encoding.elements import RawElement
-from tests.security.refusals import DUPLICATE, SUCCESS
-from tests.security.under_attack import attack, under_attack
+from tests.security.attacks.refusals import DUPLICATE, SUCCESS
+from tests.security.attacks.under_attack import attack, under_attack
 from tests.server.support import FIND, STORE, Peer, fragments
 from tests.server.support_instances import (
     PATIENT_ID,

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.security.refusals import MISMATCH, UNREADABLE, refused
-from tests.security.under_attack import MIB, attack
+from tests.security.attacks.refusals import MISMATCH, UNREADABLE, refused
+from tests.security.attacks.under_attack import MIB, attack
 from tests.server.support import DEFLATED, Peer
 from tests.server.support_instances import CT, Instance, assert_no_trace, instance
 from tests.support.node import Node

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from isocenter.dimse.messages import CEchoRQ, CFindRSP, CStoreRQ
-from tests.security.pdus import BY_USER, INVALID_VALUE, contexts, in_mid_object
-from tests.security.under_attack import attack
+from tests.security.attacks.pdus import BY_USER, INVALID_VALUE, contexts, in_mid_object
+from tests.security.attacks.under_attack import attack
 from tests.server.support import COMMAND, ECHO, LAST, STORE, Peer, p_data, store_rq
 from tests.server.support_instances import instance
 from tests.server.support_nodes import only_complaint

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.under_attack import attack, under_attack
+from tests.security.attacks.under_attack import attack, under_attack
 from tests.server.support_instances import instance
 from tests.server.support_nodes import configured
 from tests.server.support_retrieve import counters, fill, move, requesting

@@ -6,8 +6,8 @@ import pytest
 
 from isocenter.dictionary.sop_classes import MODALITY_WORKLIST_FIND
 from isocenter.encoding.elements import RawElement
-from tests.security.queried import MISMATCH, NAMES, SUCCESS, ask, node_of_names, studies
-from tests.security.under_attack import attack
+from tests.security.attacks.queried import MISMATCH, NAMES, SUCCESS, ask, node_of_names, studies
+from tests.security.attacks.under_attack import attack
 from tests.server.support import EXPLICIT, Peer
 from tests.support.node import Node, isocenter_json
 

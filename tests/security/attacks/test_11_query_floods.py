@@ -8,7 +8,7 @@ from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CCancelRQ, CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
-from tests.security.queried import (
+from tests.security.attacks.queried import (
     CANCEL,
     INSTANCES,
     LEVEL,
@@ -21,7 +21,7 @@ from tests.security.queried import (
     node_of_names,
     studies,
 )
-from tests.security.under_attack import Honest, attack
+from tests.security.attacks.under_attack import Honest, attack
 from tests.server.support import COMMAND, ECHO, FIND, LAST, Peer, p_data
 from tests.server.support_instances import PATIENT_NAME
 from tests.server.support_nodes import log_lines, only_complaint

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.refusals import UNREADABLE, refused
-from tests.security.under_attack import attack
+from tests.security.attacks.refusals import UNREADABLE, refused
+from tests.security.attacks.under_attack import attack
 from tests.server.support import ECHO, FIND, STORE, Peer
 from tests.server.support_instances import assert_no_trace, instance, nested
 from tests.server.support_nodes import only_complaint

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from isocenter.upperlayer.pdu import ReleaseRQ
-from tests.security.pdus import half_sent_objects
-from tests.security.under_attack import Honest, attack, under_attack
+from tests.security.attacks.pdus import half_sent_objects
+from tests.security.attacks.under_attack import Honest, attack, under_attack
 from tests.server.support import (
     COMMAND,
     ECHO,

@@ -3,8 +3,8 @@
 import pytest
 
 from isocenter.encoding.elements import RawElement
-from tests.security.refusals import INVALID_UID, MISMATCH, refused
-from tests.security.under_attack import attack
+from tests.security.attacks.refusals import INVALID_UID, MISMATCH, refused
+from tests.security.attacks.under_attack import attack
 from tests.server.support import STORE, Peer
 from tests.server.support_instances import (
     SERIES_INSTANCE_UID,

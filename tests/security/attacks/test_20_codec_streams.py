@@ -21,8 +21,8 @@ from tests.encoding.images import (
     noise,
     rle,
 )
-from tests.security.images import stored_and_asked_for
-from tests.security.under_attack import attack
+from tests.security.attacks.images import stored_and_asked_for
+from tests.security.attacks.under_attack import attack
 from tests.server.support_nodes import configured
 from tests.support.node import Node
 

@@ -5,14 +5,14 @@ import re
 import pytest
 
 from isocenter.upperlayer.pdu import ReleaseRP, ReleaseRQ
-from tests.security.pdus import (
+from tests.security.attacks.pdus import (
     ASSOCIATE,
     BY_USER,
     UNEXPECTED,
     UNRECOGNIZED,
     in_mid_object,
 )
-from tests.security.under_attack import attack
+from tests.security.attacks.under_attack import attack
 from tests.server.support import COMMAND, ECHO, LAST, STORE, Peer, p_data, pdu
 from tests.server.support_nodes import log_lines, only_complaint
 

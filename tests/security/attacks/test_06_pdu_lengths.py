@@ -6,14 +6,14 @@ Each attack gets the answer of Table 9-10 and one line in the log.
 import pytest
 
 from isocenter.upperlayer.pdu import AssociateAC
-from tests.security.pdus import (
+from tests.security.attacks.pdus import (
     ASSOCIATE,
     BY_USER,
     INVALID_VALUE,
     in_mid_object,
     with_user_information,
 )
-from tests.security.under_attack import MIB, attack, under_attack
+from tests.security.attacks.under_attack import MIB, attack, under_attack
 from tests.server.support import COMMAND, ECHO, STORE, Peer, p_data, pdu, pdv
 from tests.server.support_nodes import only_complaint
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
-from tests.security.pdus import ASSOCIATE, contexts, with_user_information
-from tests.security.under_attack import MIB, Honest, attack, under_attack
+from tests.security.attacks.pdus import ASSOCIATE, contexts, with_user_information
+from tests.security.attacks.under_attack import MIB, Honest, attack, under_attack
 from tests.server.support import ECHO, Peer, pdu
 from tests.server.support_nodes import configured, only_complaint
 from tests.support.node import Node

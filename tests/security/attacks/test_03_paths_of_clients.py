@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from isocenter.encoding.elements import RawElement
-from tests.security.malicious_scp import malicious_scp
-from tests.security.under_attack import attack
+from tests.security.attacks.malicious_scp import malicious_scp
+from tests.security.attacks.under_attack import attack
 from tests.server.support_instances import (
     CT,
     SERIES_INSTANCE_UID,

@@ -6,7 +6,7 @@ import pytest
 
 from isocenter.encoding.elements import RawElement
 from isocenter.upperlayer.pdu import AssociateAC
-from tests.security.under_attack import attack
+from tests.security.attacks.under_attack import attack
 from tests.server.support import ECHO, FIND, STORE, Peer, associate_rq
 from tests.server.support_instances import PATIENT_ID, PATIENT_NAME, STUDY_DATE, instance
 from tests.support.node import Node

@@ -8,7 +8,7 @@ from typing import Any
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import RawElement, encode_elements
 from isocenter.encoding.part10 import FileMeta, encode_file_meta
-from tests.security.under_attack import attack
+from tests.security.attacks.under_attack import attack
 from tests.server.support_instances import CT, instance, stored
 from tests.support.node import ISOCENTER
 from tests.support.processes import run

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.security.under_attack import MIB, attack, under_attack
+from tests.security.attacks.under_attack import MIB, attack, under_attack
 from tests.server.support import (
     COMMAND,
     DEFLATED,

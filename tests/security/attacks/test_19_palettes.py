@@ -7,8 +7,8 @@ from struct import pack
 
 from tests.encoding.images import JPEG_LS, Image, jpeg_ls, noise
 from tests.encoding.synthetic import element
-from tests.security.images import stored_and_asked_for
-from tests.security.under_attack import attack
+from tests.security.attacks.images import stored_and_asked_for
+from tests.security.attacks.under_attack import attack
 from tests.support.node import Node
 
 pytestmark = attack(19, "LUT/palette")
