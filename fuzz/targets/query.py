@@ -109,4 +109,4 @@ WORDS = (
     b"\x0d\x00",
     b"\x20\x00",
 )
-TARGET = Target("identifiers as queries of an index", one_input, seeds, WORDS, 1024)
+TARGET = Target("identifiers as queries of an index", one_input, seeds, WORDS, 1024, share=2)

@@ -78,6 +78,7 @@ class DeletionDesk:
         await self._runner.stop()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._thread.shutdown)
+        await loop.run_in_executor(self._table, self._deletions.workflow.erase_log)
         self._table.shutdown(cancel_futures=True)
         self._audit.close()
 
