@@ -19,6 +19,7 @@ from isocenter.server.running import (
     open_archive,
     open_workflow,
     release_jobs,
+    settle_memory,
     stop_requested,
     warn_of_open_folder,
 )
@@ -61,6 +62,7 @@ async def _serve(
     loop.set_exception_handler(log_loop_error)
     stop = stop_requested(loop)
     node = Node(config, archive, workflow, tls_contexts(config))
+    settle_memory()
     listeners.listen()
     accepting = listeners.accept(node.accept)
     if on_listening is not None:

@@ -29,6 +29,7 @@ from isocenter.server.running import (
     log_loop_error,
     open_archive,
     open_workflow,
+    settle_memory,
     stop_requested,
 )
 from isocenter.server.tls import tls_contexts
@@ -94,6 +95,7 @@ class _Worker:
         self._stop = stop_requested(loop)
         contexts = tls_contexts(self._config)
         self._node = Node(self._config, archive, workflow, contexts, str(self._number))
+        settle_memory()
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
