@@ -9,12 +9,16 @@ from isocenter.upperlayer.errors import AssociationAbortedError, AssociationReje
 from isocenter.upperlayer.events import Aborted
 from isocenter.upperlayer.pdu import AssociateRJ, AssociateRQ
 from isocenter.upperlayer.reasons import (
+    AbortReason,
     PresentationRejectReason,
     RejectSource,
     UserRejectReason,
     describe_abort,
     describe_rejection,
 )
+
+ESTABLISHING = "waiting for the answer to the association request"
+"""The phase in which a wrong port shows."""
 
 
 def rejection_error(
@@ -50,8 +54,8 @@ def abort_error(peer: str, phase: str, aborted: Aborted) -> AssociationAbortedEr
         text = f"The association with {peer} was broken off while {phase}: {aborted.diagnosis}."
     else:
         words = describe_abort(aborted.source, aborted.reason)
-        text = (
-            f"{peer} broke off the association while {phase} ({words}); "
-            "its log says why, try again after that is settled."
-        )
+        advice = "its log says why, try again after that is settled"
+        if phase == ESTABLISHING and aborted.reason == AbortReason.UNRECOGNIZED_PDU:
+            advice = "it does not take an association request for one: its port may expect TLS"
+        text = f"{peer} broke off the association while {phase} ({words}); {advice}."
     return AssociationAbortedError(aborted.source, aborted.reason, text)
