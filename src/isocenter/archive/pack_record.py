@@ -143,6 +143,9 @@ class PackRecord:
 @contextmanager
 def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
     """Map `length` bytes of a file at `offset` for reading, as a view that ends with the block."""
+    if not length:  # which mmap takes for "to the end", and finds none
+        yield memoryview(b"")
+        return
     before = offset % mmap.ALLOCATIONGRANULARITY
     with mmap.mmap(fd, before + length, access=mmap.ACCESS_READ, offset=offset - before) as pages:
         whole = memoryview(pages)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.errors import IsocenterError
 from isocenter.security.access import Rights
 from isocenter.security.binding import CertificateFacts
+from isocenter.security.identity_outcome import Verified
 from isocenter.server.audit import AuditDesk
-from isocenter.server.callers import Caller, objection_to, rights_of
+from isocenter.server.callers import Caller, itself, objection_to, rights_of
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_security import Listener
+from isocenter.server.identity import IdentityCheck
 from isocenter.server.peers import Peers
 from isocenter.server.quotas import Quotas
 from isocenter.services.acceptance import Acceptance
@@ -40,6 +45,7 @@ LIMIT_EXCEEDED = AssociateRJ(
     RejectSource.SERVICE_PROVIDER_PRESENTATION,
     PresentationRejectReason.LOCAL_LIMIT_EXCEEDED,
 )
+UNVERIFIED = reject_as_user(UserRejectReason.NO_REASON_GIVEN)  # there is none for users
 STRANGER = reject_as_user(UserRejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
 
 
@@ -67,6 +73,7 @@ class AssociationAcceptor:
         peers: Peers,
         acceptance: Acceptance,
         audit: AuditDesk,
+        identities: IdentityCheck,
         is_crowded: Callable[[str], bool],
         associated: Callable[[ProvidedAssociation], None],
     ) -> None:
@@ -74,6 +81,8 @@ class AssociationAcceptor:
         self._peers = peers
         self._acceptance = acceptance
         self._audit = audit
+        self._identities = identities
+        self._verifying: set[asyncio.Task[None]] = set()
         self._is_crowded = is_crowded
         self._associated = associated
         self._quotas = Quotas(asyncio.get_running_loop().time)
@@ -84,13 +93,31 @@ class AssociationAcceptor:
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         """Accept or reject an association."""
         request = requested.request
-        peer = self._peers.find(request.calling_ae_title)
         listener = self._config.all_listeners[association.listener]
+        peer = self._peer(request.calling_ae_title, listener)
         rejection = self._rejection(association, request, peer, listener)
+        identity = request.user_information.user_identity
+        demanded = listener.user_identity == "required" or (
+            peer is not None and peer.user_identity == "required"
+        )
+        if rejection is None and identity is None and demanded:
+            rejection = Rejection(UNVERIFIED, "the association must come with a user identity")
         if rejection is not None:
             self._reject(association, request, rejection)
-        else:
+        elif identity is None:
             self._accept(association, request, peer, rights_of(peer))
+        else:
+            verifying = self._identify(association, request, peer, identity, demanded=demanded)
+            task = asyncio.get_running_loop().create_task(verifying)
+            self._verifying.add(task)
+            task.add_done_callback(self._verifying.discard)
+
+    async def stop(self) -> None:
+        """Verify nobody any more."""
+        for task in self._verifying:
+            task.cancel()
+        await asyncio.gather(*self._verifying, return_exceptions=True)
+        self._identities.close()
 
     def ended(self, association: ProvidedAssociation) -> None:
         """An association that was accepted is over."""
@@ -98,6 +125,42 @@ class AssociationAcceptor:
         self._open_of[title] -= 1
         if not self._open_of[title]:
             del self._open_of[title]
+
+    def _peer(self, ae_title: str, listener: Listener) -> Peer | None:
+        """Whose title that is; where strangers are turned away, the node knows itself as well."""
+        peer = self._peers.find(ae_title)
+        own = self._config.node.ae_title == ae_title.strip(" ")
+        if peer is None and own and listener.wants_known_ae:
+            with suppress(IsocenterError):  # its certificate cannot be read just now
+                return itself(self._config, listener)
+        return peer
+
+    async def _identify(
+        self,
+        association: ProvidedAssociation,
+        request: AssociateRQ,
+        peer: Peer | None,
+        identity: UserIdentity,
+        *,
+        demanded: bool,
+    ) -> None:
+        """Verify the user first (PS3.7 D.3.3.7), which takes a moment."""
+        outcome = await self._identities.verify(identity, association.host)
+        if not association.connection.unanswered:
+            return  # the peer did not wait
+        association.identity = outcome
+        rights = rights_of(peer)
+        if isinstance(outcome, Verified):
+            self._audit.authenticated(association, outcome.user)
+            scope = rights.scope.narrowed(outcome.scope)
+            self._accept(association, request, peer, replace(rights, scope=scope))
+        elif outcome.failed or demanded:
+            self._audit.authenticated(association, outcome.user or "", outcome.reason)
+            why = f"the user identity was not accepted: {outcome.reason.rstrip('.')}"
+            self._reject(association, request, Rejection(UNVERIFIED, why))
+        else:
+            self._accept(association, request, peer, rights)
+        association.connection.flush()
 
     def _rejection(
         self,
@@ -164,9 +227,11 @@ class AssociationAcceptor:
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             ),
             asynchronous_operations_window=(limits.operations,) * 2,
-            answer_identity=acknowledge,
+            answer_identity=lambda _: acknowledge(association.identity),
         )
-        association.account = self._audit.open(association)
+        outcome = association.identity
+        user = outcome.user if isinstance(outcome, Verified) else None
+        association.account = self._audit.open(association, user)
         association.connection.accept(response)
         self.accepted += 1
         self._open_of[request.calling_ae_title] += 1
@@ -196,7 +261,7 @@ def _tell_accepted(
         accepted=len(association.connection.core.accepted_contexts),
         contexts=len(request.presentation_contexts),
         tls=association.connection.secure,
-        **_identity_fields(association.user_identity),
+        **_identity_fields(association),
     )
     if denied := _denied_services(request, response):
         association.log.warning(
@@ -218,11 +283,17 @@ def _denied_services(request: AssociateRQ, response: AssociateAC) -> list[Servic
     )
 
 
-def _identity_fields(identity: UserIdentity | None) -> dict[str, str]:
+def _identity_fields(association: ProvidedAssociation) -> dict[str, str | bool]:
     """What the log says of a user: never a passcode, ticket, assertion or token."""
+    identity, outcome = association.user_identity, association.identity
     if identity is None:
         return {}
-    fields = {"user_identity": identity_kind(identity)}
-    if (name := user_name(identity)) is not None:
+    verified = isinstance(outcome, Verified)
+    fields: dict[str, str | bool] = {
+        "user_identity": identity_kind(identity),
+        "verified": verified,
+    }
+    name = outcome.user if isinstance(outcome, Verified) else user_name(identity)
+    if name is not None:
         fields["user"] = name
     return fields

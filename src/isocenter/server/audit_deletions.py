@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from isocenter.archive.layout import AUDIT_FILE
 from isocenter.security.audit import kinds
@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 
 class AuditedDeletions:
-    """A `DeletionAudit` that keeps its events in the trail; for one thread."""
+    """A `DeletionAudit` that keeps its events in the trail; for one thread. A context manager."""
 
     def __init__(self, config: Config) -> None:
         self._enabled = config.audit.enabled
         self._here = this_node(config)
         self._trail = AuditTrail(config.node.data_directory / AUDIT_FILE, required=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
 
     def on_deleted(self, event: DeletionEvent) -> None:
         """Keep an event durably. Raises AuditUnavailable."""

@@ -177,6 +177,15 @@ class IdentitySection(Section):
         default="", description="The audience (`aud`) that it must name; by default the AE title."
     )
 
+    @model_validator(mode="after")
+    def _issuer_is_pinned(self) -> IdentitySection:
+        if self.jwt_key is not None and not self.jwt_issuer:
+            raise PydanticCustomError(
+                "jwt_issuer",
+                "jwt_key needs jwt_issuer, the one issuer whose tokens are accepted",
+            )
+        return self
+
 
 def checked_syslog(value: str) -> str:
     """A syslog server, normalized; an empty text is none."""

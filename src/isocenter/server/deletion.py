@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from isocenter.archive.archive import Archive
-from isocenter.archive.deletion.course import Course, DeletionAudit
+from isocenter.archive.deletion.course import Course
 from isocenter.archive.workflow import Workflow
 from isocenter.archive.workflow.deletions import JOB_KIND, Deletions
 from isocenter.archive.workflow.jobs import Backoff, Job, Jobs
+from isocenter.server.audit_deletions import AuditedDeletions
 from isocenter.server.config import Config
 from isocenter.server.io_priority import lower_io_priority
 from isocenter.server.jobs import JobRunner, Later
 
+PATIENCE = 10.0
+"""Seconds that a command waits for a reader of a pack, say; the rest is done when it is due."""
+
 FIRST_RETRY, LONGEST_RETRY = 5.0, 300.0
+
+
+def carry_out_here(config: Config, archive: Archive, deletions: Deletions, number: int) -> None:
+    """Take a deletion as far as it can go now, where no node is running. Raises what it raises."""
+    deletions.jobs.revoke_leases()  # of a node that was killed: the archive is ours
+    with AuditedDeletions(config) as audit:
+        _carry_out(Course(archive, deletions, audit), deletions, number)
+
+
+def _carry_out(course: Course, deletions: Deletions, number: int) -> None:
+    while (job := deletions.claim(number)) is not None:
+        try:
+            reached = course.advance(number)
+        except BaseException:
+            deletions.jobs.put_back(job)
+            raise
+        if not isinstance(reached, float):
+            if reached is not None:
+                deletions.over(job, reached.state, **reached.values)
+            return
+        deletions.jobs.retry_at(job, reached, "")
+        pause = reached - deletions.jobs.clock()
+        if pause > PATIENCE:
+            return
+        time.sleep(max(pause, 0.0))
 
 
 class DeletionDesk:
@@ -29,10 +59,11 @@ class DeletionDesk:
         config: Config,
         archive: Archive,
         workflow: Workflow,
-        audit: DeletionAudit,
     ) -> None:
         self._deletions = Deletions(workflow, Jobs(workflow))
-        self._course = Course(archive, self._deletions, audit, others=config.workers.count > 1)
+        self._audit = AuditedDeletions(config)
+        others = config.workers.count > 1
+        self._course = Course(archive, self._deletions, self._audit, others=others)
         # One after the other, at the lowest priority: nobody waits for them.
         self._thread = ThreadPoolExecutor(
             1, thread_name_prefix="deletion", initializer=lower_io_priority
@@ -47,7 +78,9 @@ class DeletionDesk:
         await self._runner.stop()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._thread.shutdown)
+        await loop.run_in_executor(self._table, self._deletions.workflow.erase_log)
         self._table.shutdown(cancel_futures=True)
+        self._audit.close()
 
     async def run(self, job: Job) -> Callable[[], bool]:
         """Take a deletion as far as it can go now. Raises Later."""

@@ -48,6 +48,7 @@ FIELDS = frozenset(
             "process",
             "user",
             "user_identity",
+            "verified",
         ),
         *(
             "worker",

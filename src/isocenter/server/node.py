@@ -18,6 +18,7 @@ from isocenter.server.audit import AuditDesk
 from isocenter.server.certificate_watch import CertificateWatch
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
+from isocenter.server.identity import IdentityCheck
 from isocenter.server.metrics import Figure, MetricsFile
 from isocenter.server.node_services import NodeServices
 from isocenter.server.peers import Peers
@@ -82,6 +83,7 @@ class Node:
             self.peers,
             acceptance,
             self.audit,
+            IdentityCheck(config),
             admission.is_crowded,
             self._services.commitment.associated,
         )
@@ -138,6 +140,7 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        await self._acceptor.stop()
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
         await self.audit.stop()

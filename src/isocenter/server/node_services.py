@@ -26,7 +26,6 @@ from isocenter.dictionary.sop_classes import (
     VERIFICATION,
 )
 from isocenter.server.audit import AuditDesk
-from isocenter.server.audit_deletions import AuditedDeletions
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
 from isocenter.server.deletion import DeletionDesk
@@ -94,7 +93,7 @@ class NodeServices:
         self.commitment = CommitmentDesk(
             config, archive, workflow, peers, self._destinations, audit
         )
-        self.deletion = DeletionDesk(config, archive, workflow, AuditedDeletions(config))
+        self.deletion = DeletionDesk(config, archive, workflow)
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,

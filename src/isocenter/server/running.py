@@ -12,7 +12,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.index.interface import ArchiveIndex
-from isocenter.archive.layout import WORKFLOW_FILE
+from isocenter.archive.layout import WORKFLOW_FILE, is_open_to_all
 from isocenter.archive.workflow import Workflow, WorkflowUnavailable
 from isocenter.archive.workflow.jobs import Jobs
 from isocenter.server.config import Config
@@ -37,6 +37,13 @@ def open_archive(
         worker=worker,
         index=index,
     )
+
+
+def warn_of_open_folder(config: Config) -> None:
+    """Say so where every user of this machine could read the archive."""
+    folder = config.node.data_directory
+    if folder.exists() and is_open_to_all(folder):
+        log.warning("every user of this machine can read the data folder: chmod o= it", path=folder)
 
 
 def open_workflow(config: Config, *, required: bool = True) -> Workflow:

@@ -20,6 +20,7 @@ from isocenter.server.running import (
     open_workflow,
     release_jobs,
     stop_requested,
+    warn_of_open_folder,
 )
 from isocenter.server.supervisor import supervise
 from isocenter.server.tls import prepare_tls, tls_contexts
@@ -32,6 +33,7 @@ def serve(config: Config, on_listening: OnListening | None = None) -> None:
 
     Raises CannotListen, ArchiveInUse, ArchiveIndexError, TLSError and OSError.
     """
+    warn_of_open_folder(config)
     prepare_tls(config)
     if config.workers.count > 1:
         supervise(config, on_listening)

@@ -18,6 +18,7 @@ from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
 from isocenter.security.access import Rights
+from isocenter.security.identity_outcome import Refused, Verified
 from isocenter.services.accounts import Account, NoAccount
 from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
@@ -124,6 +125,7 @@ class ProvidedAssociation:
         self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
         self.account: Account = NoAccount()
+        self.identity: Verified | Refused | None = None  # what became of `user_identity`
         self._paused = False
         self.maximum_operations = 1
 

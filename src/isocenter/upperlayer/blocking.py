@@ -40,7 +40,7 @@ from isocenter.upperlayer.events import (
     Released,
     ReleaseRequested,
 )
-from isocenter.upperlayer.failures import ESTABLISHING, abort_error, rejection_error
+from isocenter.upperlayer.failures import abort_error, rejection_error
 from isocenter.upperlayer.limits import (
     DEFAULT_LIMITS,
     DEFAULT_TIMEOUTS,
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 
 _WRITE_TIMEOUT = 30.0  # seconds without progress
 
+_ESTABLISHING = "waiting for the answer to the association request"
 _SENDING = "sending"
 _RECEIVING = "waiting for a message"
 _RELEASING = "releasing the association"
@@ -204,8 +205,8 @@ class BlockingAssociation:
     def _establish(self, request: AssociateRQ) -> None:
         """Send the request and take the answer."""
         self._core.connection_made(time.monotonic())
-        self._flush(ESTABLISHING)
-        event = self._next_event(ESTABLISHING)
+        self._flush(_ESTABLISHING)
+        event = self._next_event(_ESTABLISHING)
         if isinstance(event, AssociationAccepted):
             return
         if isinstance(event, AssociationRejected):
@@ -216,7 +217,7 @@ class BlockingAssociation:
                 f"within {self._core.timeouts.association:g} s: its DICOM service hangs, or the "
                 "port expects TLS."
             )
-        self._fail(event, ESTABLISHING)
+        self._fail(event, _ESTABLISHING)
 
     def _await_release(self) -> None:
         """Wait for A-RELEASE-RP, through a release collision if need be."""
@@ -298,10 +299,10 @@ class BlockingAssociation:
         if error is not None and is_tls_error(error):
             # With TLS 1.3 our side of the handshake is over before the peer has seen our
             # certificate, so what it thinks of it comes as an answer to the first write.
-            kind = ConnectFailed if phase is ESTABLISHING else ConnectionLostError
+            kind = ConnectFailed if phase is _ESTABLISHING else ConnectionLostError
             raise kind(tls_failure(self.peer, error)) from error
         hint = "its log may say why"
-        if phase is ESTABLISHING:
+        if phase is _ESTABLISHING:
             hint = (
                 "this port may refuse our certificate or our host, or not be a DICOM port"
                 if self._wire.is_tls
@@ -315,7 +316,7 @@ class BlockingAssociation:
             with suppress(OSError):
                 self._wire.write(self._core.data_to_send(), timeout=0)
             self._wire.close()
-            raise abort_error(self.peer, phase, event)
+            raise abort_error(self.peer, phase, event, requested=phase is _ESTABLISHING)
         if isinstance(event, Released):
             self._wire.close()
             raise AssociationReleasedError(

@@ -130,7 +130,10 @@ class Course:
                         return deletion.changed_at + SECOND_LOOK_SECONDS
                     self._take_out(deletion, trash)
                 case DeletionState.TAKEN_OUT if deletion.restoring:
-                    return self._restore(deletion, trash)
+                    self._restore(deletion, trash)
+                case DeletionState.PUT_BACK:
+                    erase_folder(trash.path, trash.files())
+                    return Ending(DeletionState.RESTORED, {})
                 case DeletionState.TAKEN_OUT if now < deletion.purge_at:
                     return deletion.purge_at
                 case DeletionState.TAKEN_OUT:
@@ -201,18 +204,19 @@ class Course:
         trash.note_taken_out()
         self._change(deletion, DeletionState.TAKEN_OUT, records, quarantined=moved)
 
-    def _restore(self, deletion: Deletion, trash: Trash) -> Ending:
+    def _restore(self, deletion: Deletion, trash: Trash) -> None:
         records = trash.records()
         came = restore(self._archive, trash)
         self._tell("restored", deletion, trash, records)
-        erase_folder(trash.path, trash.files())
+        put_back = DeletionState.PUT_BACK.value
+        self._deletions.change(deletion.id, state=put_back, conflicts=came.conflicts)
         log.info("restored objects", instances=came.instances, conflicts=came.conflicts)
-        return Ending(DeletionState.RESTORED, {"conflicts": came.conflicts})
 
     def _purge(self, deletion: Deletion, trash: Trash) -> Ending:
         records = trash.records()
         if records:
             self._tell("purged", deletion, trash, records)
+            trash.drop_notes()
         erase_folder(trash.path, trash.files())
         self._check_stop()
         folder = self._archive.folder

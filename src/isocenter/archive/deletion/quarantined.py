@@ -28,7 +28,12 @@ def quarantined(
     """
     wanted = frozenset(target.uids)
     for entry in quarantine.entries():
-        if entry.sop_instance_uid in uids or _names(quarantine.root / entry.path, target, wanted):
+        if entry.sop_instance_uid in uids:
+            yield entry
+        elif target.level == "IMAGE":
+            if entry.sop_instance_uid in wanted:
+                yield entry
+        elif _names(quarantine.root / entry.path, target, wanted):
             yield entry
 
 
@@ -37,6 +42,8 @@ def move_to_trash(archive: Archive, trash: Trash, target: Target, uids: Collecti
     for entry in list(quarantined(archive.quarantine, target, uids)):
         _move(archive.quarantine.root / entry.path, trash.quarantine / entry.path)
     moved = [entry.path for entry in _moved(trash)]
+    for path in moved:
+        _drop_note(archive.quarantine.root / path)
     if moved:
         archive.index.forget_quarantined(moved, INDEX_SECONDS)
     return len(moved)
@@ -44,10 +51,17 @@ def move_to_trash(archive: Archive, trash: Trash, target: Target, uids: Collecti
 
 def move_back(archive: Archive, trash: Trash) -> None:
     """Put objects back into quarantine. Raises OSError."""
-    for entry in _moved(trash):
-        _move(trash.quarantine / entry.path, archive.quarantine.root / entry.path)
-        if not archive.index.is_quarantined(entry.sop_instance_uid, entry.digest):
+    notes = trash.quarantine.glob("*/*.json")
+    paths = [note.relative_to(trash.quarantine).with_suffix(".dcm").as_posix() for note in notes]
+    for path in paths:
+        _move(trash.quarantine / path, archive.quarantine.root / path)
+    for entry in archive.quarantine.entries():
+        if entry.path in paths and not archive.index.is_quarantined(
+            entry.sop_instance_uid, entry.digest
+        ):
             archive.index.record_quarantine(entry, INDEX_SECONDS)
+    for path in paths:
+        _drop_note(trash.quarantine / path)
 
 
 def _moved(trash: Trash) -> list[QuarantineEntry]:
@@ -58,8 +72,6 @@ def _moved(trash: Trash) -> list[QuarantineEntry]:
 
 def _names(path: Path, target: Target, wanted: frozenset[str]) -> bool:
     """Whether an object's own data set says that it belongs to the target."""
-    if target.level == "IMAGE":
-        return False  # its SOP Instance UID has been compared
     tag = STUDY_INSTANCE_UID if target.level == "STUDY" else SERIES_INSTANCE_UID
     try:
         with path.open("rb") as file:
@@ -73,9 +85,22 @@ def _names(path: Path, target: Target, wanted: frozenset[str]) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move an object and its note, the object last: a note alone means nothing."""
+    """Move an object; its note is in both places before, and until `_drop_note`.
+
+    A kill leaves one place with both of them, and a note alone means nothing.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    for suffix in (".json", ".dcm"):
-        source.with_suffix(suffix).rename(target.with_suffix(suffix))
-    sync_folder(target.parent)
+    if source.exists():
+        new_note = target.with_suffix(".json")
+        if not new_note.exists():
+            new_note.hardlink_to(source.with_suffix(".json"))
+        sync_folder(target.parent)
+        source.rename(target)
+        sync_folder(target.parent)
+        sync_folder(source.parent)
+
+
+def _drop_note(source: Path) -> None:
+    """Take away the second name of a note whose object has moved."""
+    source.with_suffix(".json").unlink(missing_ok=True)
     sync_folder(source.parent)

@@ -52,6 +52,11 @@ class Trash:
         draft.rename(target)
         sync_folder(self.path)
 
+    def drop_notes(self) -> None:
+        """Have the notes never read again: one that is half overwritten cannot be."""
+        for note in self.path.glob(_NOTES):
+            note.rename(note.with_suffix(".dropped"))
+
     def keep_patients(self, patients: Mapping[str, str]) -> None:
         """Keep whose studies they are, for the audit trail, until the folder is erased."""
         known = self.patients() | dict(patients)
@@ -83,7 +88,7 @@ class Trash:
     def files(self) -> list[Path]:
         """Every file in the folder, the notes last: until they go, everything else is known."""
         found = [path for path in self.path.rglob("*") if path.is_file()]
-        return sorted(found, key=lambda path: (path.parent == self.path, path.name >= "records"))
+        return sorted(found, key=lambda path: (path.parent == self.path, path.name))
 
     def _read(self) -> Iterator[DeletedRecord]:
         for note in sorted(self.path.glob(_NOTES)):

@@ -33,12 +33,14 @@ class DeletionState(Enum):
     REQUESTED = "requested"
     HIDDEN = "hidden"
     TAKEN_OUT = "taken out"
+    PUT_BACK = "put back"
     PURGING = "purging"
     RESTORED = "restored"
     PURGED = "purged"
 
 
 OVER = frozenset({DeletionState.RESTORED, DeletionState.PURGED})
+_BACK = frozenset({*OVER, DeletionState.PUT_BACK})
 
 
 class Deletion(NamedTuple):
@@ -118,14 +120,14 @@ class Deletions:
     def want_back(self, number: int) -> bool:
         """Have it restored now; False where that is too late."""
         with self.workflow.writing() as connection:
-            late = OVER | {DeletionState.PURGING}
+            late = _BACK | {DeletionState.PURGING}
             return self._redirect(connection, number, late, restoring=True)
 
     def want_gone(self, number: int) -> bool:
         """Have it purged now; False where it is over already."""
         with self.workflow.writing() as connection:
             now = self.jobs.clock()
-            return self._redirect(connection, number, OVER, restoring=False, purge_at=now)
+            return self._redirect(connection, number, _BACK, restoring=False, purge_at=now)
 
     def begin_purge(self, number: int) -> bool:
         """From now on it cannot be restored; False where somebody wants that just now."""
