@@ -21,9 +21,9 @@ from isocenter.services.find_identifiers import InvalidIdentifier, check_keys
 from tests.archive.index.entries import an_entry, store
 
 _LIMITS = ScanLimits(max_elements=300, max_depth=12)
-_MODELS: tuple[Model, ...] = ("PATIENT", "STUDY", "PATIENT_STUDY")
-_LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
-_STUDIES = 4
+MODELS: tuple[Model, ...] = ("PATIENT", "STUDY", "PATIENT_STUDY")
+LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+STUDIES = 4
 
 
 _open = ExitStack()
@@ -50,7 +50,7 @@ def index() -> Index:
                 Modality="CT",
                 StudyDescription="head",
             )
-            for number in range(_STUDIES)
+            for number in range(STUDIES)
         ),
     )
     return opened
@@ -65,7 +65,7 @@ def close() -> None:
 def one_input(data: bytes) -> None:
     if len(data) < 2:
         return
-    model, level = _MODELS[data[0] % 3], _LEVELS[data[0] >> 2 & 3]
+    model, level = MODELS[data[0] % 3], LEVELS[data[0] >> 2 & 3]
     rules = Rules(*(bool(data[1] >> bit & 1) for bit in range(4)))
     try:
         decoded = decode_elements(data[2:], EXPLICIT_VR_LITTLE_ENDIAN, _LIMITS)
@@ -77,7 +77,7 @@ def one_input(data: bytes) -> None:
     except (EncodingError, InvalidIdentifier, InvalidQuery) as error:
         check_error(error)
         return
-    assert len(found) <= _STUDIES
+    assert len(found) <= STUDIES
     for answer in found:
         assert answer.keys() <= identifier.keys()
         encode_elements(answer, EXPLICIT_VR_LITTLE_ENDIAN)
