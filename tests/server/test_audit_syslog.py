@@ -11,9 +11,10 @@ from tests.server.support import store_all
 from tests.server.support_instances import instance
 from tests.server.support_nodes import configured, eventually, log_lines
 from tests.support.certificates import TestCA
-from tests.support.node import isocenter_json
+from tests.support.node import Node, isocenter_json
 from tests.support.processes import free_port
 from tests.support.rsyslog import Rsyslog
+from tests.support.tls import Certificates
 
 
 @pytest.mark.interop
@@ -37,10 +38,20 @@ def test_a_node_sends_its_trail_whole_and_once_over_restarts(start_node, tmp_pat
 
 
 def test_a_server_that_is_away_is_told_in_log_and_status(start_node, tmp_path: Path):
-    keys = f'[audit]\nsyslog = "127.0.0.1:{free_port()}"\n'
-    node = start_node(None, *configured(tmp_path, keys))
+    trusted = Certificates(tmp_path / "ca").ca
+    for line, words in (
+        (f'syslog_trusted = "{trusted}"\n', "cannot be reached"),
+        ("", "No certification authority is trusted"),
+    ):
+        keys = f'[audit]\nsyslog = "127.0.0.1:{free_port()}"\n{line}'
+        node = start_node(None, *configured(tmp_path, keys))
+        told(node, words)
+
+
+def told(node: Node, words: str) -> None:
+    """What is in the way stands in the log and in the status, and the node serves on."""
     eventually(lambda: log_lines(node, "audit messages wait for the syslog server"))
     (state,) = isocenter_json("audit", "export-status", "--data", node.data)
-    assert "cannot be reached" in state["last_error"]
+    assert words in state["last_error"]
     assert state["waiting"] > 0
     assert node.stop(trouble_expected=True) == 0
