@@ -17,6 +17,7 @@ from isocenter.encoding.elements import RawElement, decode_elements, encode_elem
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import neutral_elements
+from isocenter.security.access import ALL_STUDIES, Scope
 from isocenter.services.find_identifiers import InvalidIdentifier, check_keys
 from tests.archive.index.entries import an_entry, store
 
@@ -24,6 +25,8 @@ _LIMITS = ScanLimits(max_elements=300, max_depth=12)
 MODELS: tuple[Model, ...] = ("PATIENT", "STUDY", "PATIENT_STUDY")
 LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
 STUDIES = 4
+SCOPES = (ALL_STUDIES, Scope(frozenset({"NOBODY_HAS_THIS"})))
+"""What somebody may see: everything here, and nothing."""
 
 
 _open = ExitStack()
@@ -72,12 +75,21 @@ def one_input(data: bytes) -> None:
         identifier = neutral_elements(decoded, EXPLICIT_VR_LITTLE_ENDIAN)
         check_keys(identifier)
         relational = bool(data[1] & 16)
-        matches = find(index(), model, level, identifier, rules=rules, relational=relational)
+        matches = find(
+            index(),
+            model,
+            level,
+            identifier,
+            scope=SCOPES[data[1] >> 5 & 1],
+            rules=rules,
+            relational=relational,
+        )
         found = list(matches)
     except (EncodingError, InvalidIdentifier, InvalidQuery) as error:
         check_error(error)
         return
     assert len(found) <= STUDIES
+    assert not found or not data[1] & 32, "a scope without studies has answers"
     for answer in found:
         assert answer.keys() <= identifier.keys()
         encode_elements(answer, EXPLICIT_VR_LITTLE_ENDIAN)

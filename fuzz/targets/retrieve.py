@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fuzz.seeds import DATA_SET_WORDS, SYNTAXES
 from fuzz.target import Target, check_error
-from fuzz.targets.query import LEVELS, MODELS, STUDIES, index
+from fuzz.targets.query import LEVELS, MODELS, SCOPES, STUDIES, index
 from isocenter.archive.query import InvalidQuery
 from isocenter.archive.retrieve import select_instances
 from isocenter.encoding.elements import RawElement, decode_elements, encode_elements
@@ -19,11 +19,12 @@ def one_input(data: bytes) -> None:
     model, level = MODELS[(data[0] >> 2) % len(MODELS)], LEVELS[data[0] >> 4 & 3]
     try:
         keys = identifier_texts(decode_elements(data[1:], syntax), syntax)
-        selection = select_instances(index(), model, level, keys)
+        scope = SCOPES[data[0] >> 6 & 1]
+        selection = select_instances(index(), model, level, keys, scope=scope)
     except (EncodingError, InvalidQuery) as error:
         check_error(error)
         return
-    assert len(selection) <= STUDIES
+    assert len(selection) <= (STUDIES if scope is SCOPES[0] else 0)
     assert len(list(selection)) == len(selection)
 
 
