@@ -44,6 +44,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "quarantine": LazyCommand("quarantine", "See the objects that were set aside, and why."),
     "peer": LazyCommand("peer", "Name other nodes, and test whether they answer."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
+    "validate": LazyCommand("validate", "Hold objects against the standard, with every reason."),
     "tag": LazyCommand("tag", "Look up a data element: names, modules, types, rules."),
     "uid": LazyCommand("uid", "Look up a registered UID."),
     "vr": LazyCommand("vr", "Look up a value representation, or hold a value against it."),
