@@ -19,7 +19,7 @@ MOST_STEPS = 3_000_000
 """Attributes asked for in one instance, in all its items; beyond it nothing more is judged."""
 
 _OVERLAY_MODULES = frozenset({"overlay-plane", "multi-frame-overlay"})
-_CONTENT_SEQUENCE = 0x0040A730
+_CONTENT_SEQUENCE, _CONTENT = 0x0040A730, "ContentSequence"
 
 
 class _Compiled(NamedTuple):
@@ -113,8 +113,10 @@ class AttributeChecker:
                 check_values(row, values, scope, (*path, row.keyword), self.findings)
             if row.items is not None and isinstance(element.value, list):
                 self._items(of, row, row.items, scope, path)
-            elif row.tag == _CONTENT_SEQUENCE and owner == row.keyword:
-                self._items(of, row, table, scope, path)  # content items nest without end
+        if owner == _CONTENT and _CONTENT_SEQUENCE in elements:
+            # Content items nest without end, and the tables with them only once.
+            for number, item in enumerate(scope.items(_CONTENT_SEQUENCE), 1):
+                self._table(of, owner, table, item, (*path, _CONTENT, number))
         if self.steps < 0:
             raise _Exhausted
 

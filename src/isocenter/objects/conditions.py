@@ -16,7 +16,7 @@ _COLOR_TABLE = "PhotometricInterpretation = PALETTE COLOR or PixelPresentation =
 _GRAYSCALE_SC = "PhotometricInterpretation = MONOCHROME2 and BitsStored > 1"
 _ORIGINAL_OR_MIXED = "FrameType#1 = ORIGINAL|MIXED ?"
 _DURATIONS_LACK = "absent ExposureTime or absent XRayTubeCurrent ?"
-_WAVEFORM_PLACE = "absent ReferencedTimeOffsets and absent ReferencedDateTime and absent "
+_COORDINATES = "ValueType = TCOORD and absent ReferencedSamplePositions"
 
 _SECONDARY_CAPTURE = (
     "SecondaryCaptureImageStorage|MultiFrameSingleBitSecondaryCaptureImageStorage|"
@@ -147,7 +147,9 @@ _RULES: dict[str, str] = {
     "*/InstitutionName": "absent InstitutionCodeSequence ?",
     "*/InstitutionCodeSequence": "absent InstitutionName ?",
     # PS3.3 C.17, C.18: structured reports
-    "sr-document-content/ReferencedTimeOffsets": f"{_WAVEFORM_PLACE}ReferencedSamplePositions ?",
+    "*/ReferencedTimeOffsets": f"{_COORDINATES} and absent ReferencedDateTime ?",
+    "*/ReferencedSamplePositions": "never ?",
+    "*/ReferencedDateTime": "never ?",
     "*/TextValue": "ValueType = TEXT",
     "*/ConceptNameCodeSequence": f"ValueType = {_NAMED_CONTENT} ?",
     "*/DateTime": "ValueType = DATETIME",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isocenter.objects.findings import Findings, Path
 from isocenter.objects.instance import Scope
+from isocenter.objects.structured_reports import VALUE_TYPES
 from isocenter.objects.tables import Row, ValueList
 
 QUOTED_IN_FULL = 32
@@ -45,6 +46,10 @@ VALUE_LISTS: dict[tuple[str, str], tuple[ValueList, ...]] = {
     ("mr-image", "BitsAllocated"): _enumerated("16"),
     ("general-series", "Laterality"): _enumerated("R", "L"),
     ("general-image", "ImageLaterality"): _enumerated("R", "L", "U", "B"),
+    **{
+        (owner, "ValueType"): _enumerated(*sorted(VALUE_TYPES))
+        for owner in ("sr-document-content", "ContentSequence")
+    },
     ("segmentation-image", "SegmentationType"): _enumerated("BINARY", "FRACTIONAL", "LABELMAP"),
     ("segmentation-image", "PhotometricInterpretation"): _enumerated(
         "MONOCHROME2", "PALETTE COLOR"
