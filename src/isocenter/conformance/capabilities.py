@@ -231,6 +231,8 @@ class Capabilities(Model):
     product: Product = Product()
     connections: tuple[Connection, ...] = Field(default=(), max_length=64)
     entities: tuple[ApplicationEntity, ...] = Field(default=(), max_length=MOST_ENTITIES)
+    client_tls: TransportSecurity | None = None
+    """What it offers when it calls others over TLS; None where that is not known."""
     conversions: tuple[Conversion, ...] = Field(default=(), max_length=4096)
     """What it can turn objects into before it sends them."""
     security: Security = Security()

@@ -33,6 +33,7 @@ def statement_of(config: Config, now: datetime) -> Capabilities:
             services.node_entity(config, [one.name for one in connections]),
             services.tools_entity(config),
         ),
+        client_tls=trust.client_tls(config),
         conversions=services.conversions(),
         security=trust.security_of(config),
         behaviour=Behaviour(

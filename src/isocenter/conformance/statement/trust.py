@@ -50,6 +50,15 @@ def connections_of(config: Config) -> tuple[Connection, ...]:
     )
 
 
+def client_tls(config: Config) -> TransportSecurity:
+    """What the node offers when it calls others over TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    apply_profile(context, config.tls.profile)
+    return TransportSecurity(
+        profile=PROFILE, versions=_versions(context), suites=_suites(context, "")
+    )
+
+
 def security_of(config: Config) -> Security:
     """User identities, audit trail, certificates."""
     return Security(
