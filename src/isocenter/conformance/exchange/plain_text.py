@@ -181,7 +181,7 @@ class _Reader:
         if not uids and (named := named_at_start(line)) is not None:
             if named.kind == "transfer syntax":
                 syntaxes = [named.uid]
-            elif _roles(line) or (None not in (answers := answers_in(line)[-2:]) and answers):
+            elif _roles(line) or (self._columns and answers_in(line)):
                 classes = [named.uid]  # a sentence that begins with the name says neither
         if classes:
             self.end_row()
@@ -204,7 +204,7 @@ class _Reader:
         if self._row.roles or self._columns is None:
             return
         answers = answers_in(line.rpartition(uid)[2])
-        if len(answers) < 2 or None in answers[:2]:
+        if len(answers) < len(self._columns) or None in answers[:2]:
             text = f"Line {number}: yes or no is not told for both roles."
             self._note("row-not-read", text, line)
             return

@@ -1,9 +1,10 @@
-"""The words of conformance statements: names of SOP classes and transfer syntaxes, UIDs, answers."""
+"""The words of conformance statements: names of SOP classes and syntaxes, UIDs, yes and no."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import dropwhile, takewhile
 from typing import Literal, NamedTuple
 
 from isocenter.dictionary._uid_table import UIDS
@@ -58,11 +59,17 @@ def names_disagree(text: str, uid: str) -> bool:
 
 
 def answers_in(text: str) -> list[bool | None]:
-    """The cells of a row that say yes or no, in order; None for one that says neither ("1)")."""
-    cells = re.split(r"\s{2,}|\t|\|", text.strip())
-    if len([cell for cell in cells if cell]) < 2:  # columns are lost: take words
-        cells = text.split()
-    return [_answer(cell) for cell in cells if cell]
+    """The cells of a row from its first yes or no on; None for a cell that is neither ("Option").
+
+    Where the columns are lost, single spaces between all words, only answers at the end count.
+    """
+    cells = [cell for cell in re.split(r"\s{2,}|\t|\|", text.strip()) if cell.strip()]
+    answers = [_answer(cell) for cell in cells]
+    if len(cells) > 1 or answers != [None]:
+        return list(dropwhile(lambda answer: answer is None, answers))
+    words = [_answer(word) for word in text.split()]
+    at_end = list(takewhile(lambda answer: answer is not None, reversed(words)))
+    return at_end[::-1]
 
 
 def _answer(cell: str) -> bool | None:
