@@ -117,8 +117,8 @@ class Wire:
 
 
 class _Node(FuzzedNode):
-    def answer(self, _association: ProvidedAssociation, _requested: AssociationRequested) -> bool:
-        return True  # and accepted already
+    def answer(self, association: ProvidedAssociation, _requested: AssociationRequested) -> None:
+        association.accepted()  # the core is established already
 
 
 def _established() -> Association:

@@ -61,8 +61,7 @@ def test_a_node_tells_that_it_started_and_stopped(start_node, tmp_path: Path):
     assert [one.kinds for one in found] == [("Application Start",), ("Application Stop",)]
 
 
-def test_what_an_association_stored_is_one_message_for_each_study(start_node, tmp_path: Path):
-    node = start_node(None)
+def test_what_an_association_stored_is_one_message_for_each_study(node: Node):
     store_all(
         node.port,
         [instance(f"1.2.3.1.{n}", study="1.2.31") for n in range(5)]
@@ -98,8 +97,7 @@ def test_what_was_there_already_is_read_and_what_is_refused_has_failed(start_nod
     }
 
 
-def test_a_query_is_kept_as_it_was_sent(start_node):
-    node = start_node(None)
+def test_a_query_is_kept_as_it_was_sent(node: Node):
     identifier = {
         0x00080052: RawElement("CS", b"STUDY"),
         PATIENT_ID: RawElement("LO", b"4711"),
@@ -186,8 +184,7 @@ def test_a_commitment_tells_for_whom_instances_were_read_back(start_node, tmp_pa
     assert (found.studies, found.instances, found.outcome) == (("1.2.3",), 2, 4)
 
 
-def test_a_performed_step_is_a_procedure_record(start_node):
-    node = start_node(None)
+def test_a_performed_step_is_a_procedure_record(node: Node):
     where = Destination(HERE, node.port, calling_ae="CT1")
     with where.connect(PROCEDURE_STEP_CONTEXTS) as association:
         assert isinstance(association, ClientAssociation)
@@ -248,7 +245,11 @@ def test_the_workers_of_a_node_make_one_chain(start_node, tmp_path: Path):
     assert len(processes) == 3  # the peer and both workers
 
 
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["one", "workers"])
+@pytest.mark.parametrize(
+    "options",
+    [(), pytest.param(("--workers", "2"), marks=pytest.mark.slow)],
+    ids=["one", "workers"],
+)
 def test_what_was_told_before_a_kill_is_there_after_it(start_node, tmp_path: Path, options):
     data = tmp_path / "data"
     file = quick(tmp_path)

@@ -9,14 +9,21 @@ from __future__ import annotations
 
 from isocenter.objects import situations as when
 from isocenter.objects.rules import Condition, Predicate, parse_rule
+from isocenter.objects.tables import Type
 
 _ANIMAL = "value PatientSpeciesDescription or value PatientSpeciesCodeSequence"
 _COLOR_TABLE = "PhotometricInterpretation = PALETTE COLOR or PixelPresentation = COLOR|MIXED"
 _GRAYSCALE_SC = "PhotometricInterpretation = MONOCHROME2 and BitsStored > 1"
 _ORIGINAL_OR_MIXED = "FrameType#1 = ORIGINAL|MIXED ?"
 _DURATIONS_LACK = "absent ExposureTime or absent XRayTubeCurrent ?"
-_WAVEFORM_PLACE = "absent ReferencedTimeOffsets and absent ReferencedDateTime and absent "
+_COORDINATES = "ValueType = TCOORD and absent ReferencedSamplePositions"
 
+_SECONDARY_CAPTURE = (
+    "SecondaryCaptureImageStorage|MultiFrameSingleBitSecondaryCaptureImageStorage|"
+    "MultiFrameGrayscaleByteSecondaryCaptureImageStorage|"
+    "MultiFrameGrayscaleWordSecondaryCaptureImageStorage|"
+    "MultiFrameTrueColorSecondaryCaptureImageStorage"
+)
 _NAMED_CONTENT = "TEXT|NUM|NUMERIC|CODE|DATETIME|DATE|TIME|UIDREF|PNAME"
 
 _RULES: dict[str, str] = {
@@ -63,7 +70,7 @@ _RULES: dict[str, str] = {
     "modality-lut/RescaleType": "present RescaleIntercept",
     # PS3.3 C.8: modalities
     "mr-image/RepetitionTime": "SequenceVariant = SK or ScanningSequence != EP ?",
-    "mr-image/InversionTime": "ScanningSequence = IR ?",
+    "mr-image/InversionTime": "ScanningSequence = IR",
     "mr-image/TriggerTime": "ScanOptions = CG|PPG ?",
     "mr-image/EchoTrainLength": "never ?",
     "us-image/AcquisitionDateTime": "Modality = IVUS ?",
@@ -114,7 +121,8 @@ _RULES: dict[str, str] = {
     "whole-slide-microscopy-image/RescaleIntercept": "PhotometricInterpretation = MONOCHROME2",
     "whole-slide-microscopy-image/RescaleSlope": "PhotometricInterpretation = MONOCHROME2",
     # PS3.3 C.7.6.16, C.7.6.17, C.8.20: many frames
-    "multi-frame-dimension/DimensionIndexSequence": "DimensionOrganizationType != TILED_FULL ?",
+    "multi-frame-dimension/DimensionIndexSequence": "unless DimensionOrganizationType = "
+    "TILED_FULL ?",
     "*/FrameReferenceDateTime": _ORIGINAL_OR_MIXED,
     "*/FrameAcquisitionDateTime": _ORIGINAL_OR_MIXED,
     "*/FrameAcquisitionDuration": _ORIGINAL_OR_MIXED,
@@ -139,7 +147,9 @@ _RULES: dict[str, str] = {
     "*/InstitutionName": "absent InstitutionCodeSequence ?",
     "*/InstitutionCodeSequence": "absent InstitutionName ?",
     # PS3.3 C.17, C.18: structured reports
-    "sr-document-content/ReferencedTimeOffsets": f"{_WAVEFORM_PLACE}ReferencedSamplePositions ?",
+    "*/ReferencedTimeOffsets": f"{_COORDINATES} and absent ReferencedDateTime ?",
+    "*/ReferencedSamplePositions": "never ?",
+    "*/ReferencedDateTime": "never ?",
     "*/TextValue": "ValueType = TEXT",
     "*/ConceptNameCodeSequence": f"ValueType = {_NAMED_CONTENT} ?",
     "*/DateTime": "ValueType = DATETIME",
@@ -175,7 +185,7 @@ _PREDICATES: dict[str, Condition] = {
     "ct-image/RescaleType": Condition(when.rescaled_to_something_else_than_hounsfield, "allowed"),
     "sop-common/SpecificCharacterSet": Condition(when.text_is_beyond_ascii, "allowed"),
     "multi-frame-functional-groups/PerFrameFunctionalGroupsSequence": Condition(
-        when.has_several_frames, "allowed"
+        when.frames_are_described_one_by_one, "allowed"
     ),
 }
 
@@ -195,6 +205,38 @@ def _conditions() -> dict[tuple[str, str], Condition]:
 
 CONDITIONS: dict[tuple[str, str], Condition] = _conditions()
 """By (module key, or keyword of the sequence around; keyword). "*" stands for any place."""
+
+RETYPED: dict[tuple[str, str], tuple[Type, str]] = {
+    # A secondary capture may leave Modality out: PS3.3 C.8.6.1 overrides C.7.3.1.
+    ("general-series", "Modality"): ("1C", f"unless sop {_SECONDARY_CAPTURE} ?"),
+    # Several frames need a pointer; PS3.3 C.8.6.3 lets a single one do without.
+    ("multi-frame", "FrameIncrementPointer"): ("1C", "NumberOfFrames > 1 ?"),
+    # The macro of a value type belongs to content items of that type: PS3.3 C.17.3.2.
+    **{
+        (owner, keyword): ("1C", f"ValueType = {value_types}")
+        for owner in ("sr-document-content", "ContentSequence")
+        for keyword, value_types in (
+            ("ContinuityOfContent", "CONTAINER"),
+            ("MeasuredValueSequence", "NUM ?"),
+            ("ConceptCodeSequence", "CODE"),
+            ("ReferencedSOPSequence", "IMAGE|COMPOSITE|WAVEFORM"),
+            ("GraphicType", "SCOORD|SCOORD3D"),
+            ("GraphicData", "SCOORD|SCOORD3D"),
+            ("ReferencedFrameOfReferenceUID", "SCOORD3D"),
+            ("TemporalRangeType", "TCOORD"),
+            ("TabulatedValuesSequence", "TABLE"),
+            ("ReferencedTimeOffsets", "TCOORD ?"),
+        )
+    },
+}
+"""Attributes whose type in the tables holds in some situations only: type and condition there."""
+
+GROUP_EXCEPTIONS: dict[str, Predicate] = {
+    # PS3.3 A.51.5.1: pixels of a label map name their segments themselves.
+    "SegmentIdentificationSequence": when.is_label_map,
+    "FrameAnatomySequence": when.is_derived_map,
+}
+"""Functional groups that are not demanded in a situation, by keyword."""
 
 MODULE_CONDITIONS: dict[tuple[str, str], Predicate] = {
     ("*", "cine"): when.time_advances_by_frames,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isocenter.dictionary.elements import tag_for_keyword
+from isocenter.objects.conditions import GROUP_EXCEPTIONS
 from isocenter.objects.findings import Findings, name_of
 from isocenter.objects.instance import Scope
 from isocenter.objects.tables import Definition
@@ -33,7 +34,7 @@ def check_groups(definition: Definition, root: Scope, findings: Findings) -> Non
                 tag=tag,
                 reference=_REFERENCE,
             )
-        elif usage == "M" and tag not in shared and lacking:
+        elif usage == "M" and tag not in shared and lacking and not _excepted(keyword, root):
             where = "neither shared nor in any frame" if not in_frames else (
                 f"missing in {lacking} of {len(frames)} frames"
             )  # fmt: skip
@@ -44,6 +45,11 @@ def check_groups(definition: Definition, root: Scope, findings: Findings) -> Non
                 tag=tag,
                 reference=_REFERENCE,
             )
+
+
+def _excepted(keyword: str, root: Scope) -> bool:
+    exception = GROUP_EXCEPTIONS.get(keyword)
+    return exception is not None and exception(root) is True
 
 
 def check_frames(root: Scope, findings: Findings) -> None:

@@ -110,8 +110,11 @@ def has_palette(color: str) -> Predicate:
 
 
 def is_palette_color(scope: Scope) -> Judgement:
-    """The pixels are numbers of a palette."""
-    return scope.value(_PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR"
+    """The pixels are numbers of a palette, or some frames are coloured by one."""
+    return (
+        scope.value(_PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR"
+        or scope.value(0x00089205) in ("COLOR", "MIXED")  # Pixel Presentation
+    )
 
 
 def rescaled_to_something_else_than_hounsfield(scope: Scope) -> Judgement:
@@ -123,6 +126,21 @@ def has_several_frames(scope: Scope) -> Judgement:
     """Number of Frames says more than one."""
     frames = scope.integer(_NUMBER_OF_FRAMES)
     return None if frames is None else frames > 1
+
+
+def frames_are_described_one_by_one(scope: Scope) -> Judgement:
+    """Frames that lie in a full grid of tiles need no description each (PS3.3 C.7.6.17.3)."""
+    return scope.value(0x00209311) != "TILED_FULL"
+
+
+def is_label_map(scope: Scope) -> Judgement:
+    """Segmentation Type is LABELMAP."""
+    return scope.root.value(0x00620001) == "LABELMAP"
+
+
+def is_derived_map(scope: Scope) -> Judgement:
+    """A parametric map: its anatomy is a functional group only where it is about a patient."""
+    return scope.root.value(_SOP_CLASS) == "1.2.840.10008.5.1.4.1.1.30"
 
 
 def time_advances_by_frames(scope: Scope) -> Judgement:

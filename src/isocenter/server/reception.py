@@ -18,12 +18,14 @@ from typing import Protocol
 
 import structlog
 
+from isocenter.security.audit import codes
 from isocenter.security.handshakes import (
     HANDSHAKE,
     describe_failed_handshake,
     describe_no_handshake,
 )
 from isocenter.server.admission import Admission
+from isocenter.server.audit import AuditDesk
 from isocenter.server.config import Config
 from isocenter.services.failures import Failure, FailureLog
 from isocenter.upperlayer.aio import AssociationProtocol
@@ -103,12 +105,14 @@ class Reception:
         make_protocol: Callable[[Arrival], AssociationProtocol],
         admission: Admission[Arrival],
         failures: FailureLog,
+        audit: AuditDesk,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._contexts = contexts
         self._make_protocol = make_protocol
         self._admission = admission
         self._failures = failures
+        self._audit = audit
         self._timeout = config.tls.handshake_timeout
         self._starting: set[asyncio.Task[None]] = set()
         self._ended = 0
@@ -240,3 +244,4 @@ class Reception:
         self.failed += 1
         log.warning("a TLS handshake failed", host=host, why=why)
         self._failures.record(Failure("provider", host, "TLS handshake", why))
+        self._audit.alert(codes.NODE_AUTHENTICATION, f"TLS handshake failed: {why}", host=host)

@@ -15,6 +15,7 @@ from isocenter.server.node import Node
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
+    keep_what_is_loaded,
     log_loop_error,
     open_archive,
     open_workflow,
@@ -62,6 +63,7 @@ async def _serve(
     loop.set_exception_handler(log_loop_error)
     stop = stop_requested(loop)
     node = Node(config, archive, workflow, tls_contexts(config))
+    keep_what_is_loaded()
     settle_memory()
     listeners.listen()
     accepting = listeners.accept(node.accept)

@@ -26,6 +26,7 @@ from isocenter.server.reception import Arrival
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
+    keep_what_is_loaded,
     log_loop_error,
     open_archive,
     open_workflow,
@@ -96,6 +97,7 @@ class _Worker:
         contexts = tls_contexts(self._config)
         self._node = Node(self._config, archive, workflow, contexts, str(self._number))
         settle_memory()
+        keep_what_is_loaded()
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)

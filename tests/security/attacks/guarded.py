@@ -39,7 +39,7 @@ certificates = ["sha256:{pin}"]
 
 
 class GuardedNode(Node):
-    """`port` is plain and for the honest one; `secure` wants TLS and known peers, `users` users."""
+    """`port` is plain, for the honest peer; `secure` wants TLS and known peers, `users` users."""
 
     secure = users = 0
     config = Path()
