@@ -42,7 +42,7 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 @pytest.fixture(autouse=True)
 def _log_as_it_was() -> Iterator[None]:
-    """A command that ran in this process has directed the log: the next test wants it undirected."""
+    """A command that ran in this process has directed the log: the next test wants it as it was."""
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
