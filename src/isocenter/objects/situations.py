@@ -138,11 +138,6 @@ def is_label_map(scope: Scope) -> Judgement:
     return scope.root.value(0x00620001) == "LABELMAP"
 
 
-def is_derived_map(scope: Scope) -> Judgement:
-    """A parametric map: its anatomy is a functional group only where it is about a patient."""
-    return scope.root.value(_SOP_CLASS) == "1.2.840.10008.5.1.4.1.1.30"
-
-
 def time_advances_by_frames(scope: Scope) -> Judgement:
     """Frame Increment Pointer points to Frame Time or Frame Time Vector."""
     pointers = scope.values(0x00280009)
