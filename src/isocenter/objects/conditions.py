@@ -231,11 +231,11 @@ RETYPED: dict[tuple[str, str], tuple[Type, str]] = {
 }
 """Attributes whose type in the tables holds in some situations only: type and condition there."""
 
-GROUP_EXCEPTIONS: dict[str, Predicate] = {
-    # PS3.3 A.51.5.1: pixels of a label map name their segments themselves.
-    "SegmentIdentificationSequence": when.is_label_map,
+GROUP_CONDITIONS: dict[str, Predicate] = {
+    "SegmentIdentificationSequence": when.segments_are_told_by_frames,
+    "PlanePositionSlideSequence": when.tiles_are_placed_by_frames,
 }
-"""Functional groups that are not demanded in a situation, by keyword."""
+"""When a functional group of usage C must be there, by the keyword of its sequence."""
 
 MODULE_CONDITIONS: dict[tuple[str, str], Predicate] = {
     ("*", "cine"): when.time_advances_by_frames,
