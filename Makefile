@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help run install lint test prove interop soak bench lock clean
+.PHONY: help run install lint test prove interop soak fuzz bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list these tasks
@@ -37,6 +37,9 @@ interop: $(VENV)/.installed-test ## other people's programs against ours, both w
 soak: $(VENV)/.installed-test ## 64 associations of mixed work for ten minutes (ARGS="--minutes 1")
 	@tools/peers
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/.installed-test ## ten million executions of everything that reads untrusted bytes
+	@$(BIN)/python -m fuzz $(ARGS)
 
 bench: $(VENV)/.installed-test ## ingest and retrieve, side by side with DCMTK, pynetdicom and Orthanc
 	@$(BIN)/python -m bench $(ARGS)

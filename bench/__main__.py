@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench import report, retrieve
 from bench.measure import STORESCU, Bench, Case, Run
-from bench.servers import DEFAULT_SERVERS, SERVERS, Server
+from bench.servers import DEFAULT_SERVERS, SECURITY_SERVERS, SERVERS, Server
 from bench.synth import make_template
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +23,7 @@ RESULTS = ROOT / "bench" / "results"
 _DEAR_FILE = 150e-6  # seconds; an undisturbed ext4 takes 20 to 60 us
 _FORGETTING = 360  # seconds
 _RETRIEVE = "retrieve"
+_SECURITY = "security"
 SIDES = {"ct": 512, "small": 64}  # pixels of a row and of a column, 16 bit each
 
 
@@ -30,9 +31,14 @@ def main() -> int:
     """Measures what the arguments ask for, prints the tables and writes them to bench/results."""
     arguments = _arguments()
     with_retrieves = _RETRIEVE in arguments.only
-    arguments.only = [objects for objects in arguments.only if objects != _RETRIEVE]
+    with_security = _SECURITY in arguments.only
+    arguments.only = [objects for objects in arguments.only if objects in SIDES]
     if arguments.only:
-        _ingest(arguments)
+        _ingest(arguments, "ingest")
+    if with_security:  # what TLS, access control and the audit trail cost
+        arguments.only, arguments.senders = ["ct"], ["reference"]
+        arguments.servers = arguments.servers or list(SECURITY_SERVERS)
+        _ingest(arguments, "security")
     if with_retrieves:
         ways = retrieve.WAYS
         instances = 100 if arguments.quick else 500
@@ -45,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def _ingest(arguments: argparse.Namespace) -> None:
+def _ingest(arguments: argparse.Namespace, what: str) -> None:
     templates = {name: make_template(name, SIDES[name]) for name in arguments.only}
     servers = _servers(arguments.servers)
     cases = list(_cases(arguments))
@@ -77,7 +83,7 @@ def _ingest(arguments: argparse.Namespace) -> None:
     text = report.tables(runs, descriptions)
     print(text)
     print(f"{len(runs)} runs in {(time.monotonic() - began) / 60:.1f} minutes")
-    _write("ingest", machine, runs, text)
+    _write(what, machine, runs, text)
 
 
 def _arguments() -> argparse.Namespace:
@@ -87,8 +93,8 @@ def _arguments() -> argparse.Namespace:
     add("--runs", type=int, help="rounds to take medians of (5)")
     add("--objects", type=int, help="instances per run, at most (ct 800, small 3000)")
     add("--seconds", type=float, help="seconds per run, at most (1.2)")
-    only = [*SIDES, _RETRIEVE]
-    add("--only", choices=only, action="append", help="only these objects, or only retrieves")
+    only = [*SIDES, _RETRIEVE, _SECURITY]
+    add("--only", choices=only, action="append", help="only these objects, retrieves, security")
     add("--servers", nargs="+", metavar="KEY", help=", ".join(s.key for s in SERVERS))
     add("--associations", type=int, nargs="+", default=[1, 4, 8], help="at once (1 4 8)")
     add("--senders", nargs="+", choices=["reference", *STORESCU], help="(all)")

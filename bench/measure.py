@@ -88,33 +88,32 @@ class Bench:
         self._runs += 1
         folder = self._base / "runs" / f"{self._runs:04d}-{server.key}"
         with Running(server, folder, delete=self._churn) as running:
-            sender.warm_up(running.port, template, _WARM_UP)
+            sender.warm_up(running.port, template, _WARM_UP, running.connect)
             root = running.process.pid
             touch_free_memory(self._counts[case.objects] * template.size)
             cpu = accounting.settled_cpu_seconds(root)
             peaks: list[int] = []
             burst = self._reference if case.sender == "reference" else self._storescu
-            run = burst(
-                server, running.port, case, lambda: peaks.append(accounting.peak_memory(root))
-            )
+            run = burst(running, case, lambda: peaks.append(accounting.peak_memory(root)))
             run.server_cpu = accounting.settled_cpu_seconds(root) - cpu
             run.peak_memory = max(peaks)
             return run
 
-    def _reference(self, server: Server, port: int, case: Case, watch: Callable[[], None]) -> Run:
+    def _reference(self, running: Running, case: Case, watch: Callable[[], None]) -> Run:
         template = self._templates[case.objects]
         seconds, results = sender.send_all(
-            port,
+            running.port,
             template,
             case.associations,
             count=self._counts[case.objects] // case.associations,
             seconds=self._seconds,
             watch=watch,
+            connect=running.connect,
         )
         accepted = sum(sent.accepted for sent in results)
         latencies = sorted(latency for sent in results for latency in sent.latencies) or [0.0]
         return Run(
-            server.key,
+            running.server.key,
             case,
             accepted,
             sum(sent.refused for sent in results),
@@ -128,7 +127,8 @@ class Bench:
             tuple(sorted({sent.error for sent in results if sent.error})),
         )
 
-    def _storescu(self, server: Server, port: int, case: Case, watch: Callable[[], None]) -> Run:
+    def _storescu(self, running: Running, case: Case, watch: Callable[[], None]) -> Run:
+        server, port = running.server, running.port
         template = self._templates[case.objects]
         count = self._counts[case.sender] // (5 if server.slow else 1) // case.associations
         folders = [

@@ -29,6 +29,10 @@ _RATIOS = (
     ("isocenter-group", "orthanc-on"),
     ("isocenter-group", "isocenter-os"),
     ("isocenter-group-2", "orthanc-on"),
+    ("isocenter-tls", "isocenter-os"),
+    ("isocenter-tls", "dcmtk-tls"),
+    ("dcmtk-tls", "dcmtk-best"),
+    ("isocenter-guarded", "isocenter-unguarded"),
 )
 
 

@@ -10,10 +10,11 @@ import gc
 import multiprocessing as mp
 import os
 import socket
+import ssl
 import struct
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 
@@ -25,6 +26,17 @@ PATIENCE = 120  # seconds for one answer: some servers take one association afte
 _LARGEST_PDU = 131072
 _CONTEXT = 1
 _WARM_UP_ASSOCIATION = 899
+
+
+Connect = Callable[[int], socket.socket]
+"""Makes the connection with the server on a port of this machine."""
+
+
+def plain(port: int) -> socket.socket:
+    """A connection without TLS."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 @dataclass
@@ -42,9 +54,15 @@ class Sent:
 class Client:
     """One association as requestor, with one presentation context."""
 
-    def __init__(self, port: int, abstract_syntax: str, transfer_syntax: str, called: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(
+        self,
+        port: int,
+        abstract_syntax: str,
+        transfer_syntax: str,
+        called: str,
+        connect: Connect = plain,
+    ) -> None:
+        self._socket = connect(port)
         try:
             body = self._associate(called, abstract_syntax, transfer_syntax)
         except BaseException:
@@ -61,6 +79,9 @@ class Client:
 
     def send(self, buffers: list[bytes | memoryview]) -> None:
         """Writes the buffers as one, in as few calls as the kernel allows."""
+        if isinstance(self._socket, ssl.SSLSocket):  # it cannot gather
+            self._socket.sendall(b"".join(buffers))
+            return
         sent = self._socket.sendmsg(buffers)
         left = sum(map(len, buffers)) - sent
         while left:
@@ -136,8 +157,11 @@ class Client:
 class StoreClient(Client):
     """An association that stores the instances of one template."""
 
-    def __init__(self, port: int, template: Template, called: str = "ANY-SCP") -> None:
-        super().__init__(port, template.sop_class_uid, template.transfer_syntax_uid, called)
+    def __init__(
+        self, port: int, template: Template, called: str = "ANY-SCP", connect: Connect = plain
+    ) -> None:
+        syntaxes = template.sop_class_uid, template.transfer_syntax_uid
+        super().__init__(port, *syntaxes, called, connect)
         self._template = template
         self._first, *self._rest = self._fragments()
 
@@ -184,16 +208,23 @@ class StoreClient(Client):
             yield fragment
 
 
-def warm_up(port: int, template: Template, count: int) -> None:
+def warm_up(port: int, template: Template, count: int, connect: Connect = plain) -> None:
     """Stores a few instances of a series that no measurement uses."""
-    client = StoreClient(port, template)
+    client = StoreClient(port, template, connect=connect)
     for number in range(count):
         client.store(_WARM_UP_ASSOCIATION, number)
     client.release()
 
 
 def send_all(
-    port: int, template: Template, associations: int, *, count: int, seconds: float, watch=None
+    port: int,
+    template: Template,
+    associations: int,
+    *,
+    count: int,
+    seconds: float,
+    watch=None,
+    connect: Connect = plain,
 ) -> tuple[float, list[Sent]]:
     """Stores at most `count` instances over each association, stopping after `seconds`.
 
@@ -205,7 +236,7 @@ def send_all(
     processes = []
     for association in range(associations):
         ours, theirs = fork.Pipe()
-        arguments = (theirs, port, template, association, count, seconds)
+        arguments = (theirs, port, template, association, count, seconds, connect)
         processes.append(fork.Process(target=_associate_and_send, args=arguments))
         processes[-1].start()
         theirs.close()
@@ -228,14 +259,20 @@ def send_all(
 
 
 def _associate_and_send(
-    pipe: Connection, port: int, template: Template, association: int, count: int, seconds: float
+    pipe: Connection,
+    port: int,
+    template: Template,
+    association: int,
+    count: int,
+    seconds: float,
+    connect: Connect,
 ) -> None:
     gc.disable()
     sent = Sent()
     pipe.send("ready")
     began = pipe.recv()
     try:
-        _send_until(sent, port, template, association, count, began + seconds)
+        _send_until(sent, port, template, association, count, began + seconds, connect)
     except OSError as error:
         sent.error = f"{type(error).__name__}: {error}"
         sent.ended = sent.ended or time.monotonic()
@@ -245,9 +282,15 @@ def _associate_and_send(
 
 
 def _send_until(
-    sent: Sent, port: int, template: Template, association: int, count: int, end: float
+    sent: Sent,
+    port: int,
+    template: Template,
+    association: int,
+    count: int,
+    end: float,
+    connect: Connect,
 ) -> None:
-    client = StoreClient(port, template)
+    client = StoreClient(port, template, connect=connect)
     sent.ended = then = time.monotonic()
     for number in range(count):
         if then >= end:

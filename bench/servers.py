@@ -12,20 +12,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import sender
+from bench import secure, sender
 
 _PATIENCE = 30.0
 
 
 @dataclass(frozen=True)
 class Server:
-    """One way to run one storage SCP; `command` gets the port and an empty folder for its data."""
+    """One way to run one storage SCP; `command` gets the port and an empty folder for its data.
+
+    One that is `secure` speaks TLS, with the files of `bench.secure` beside its data.
+    """
 
     key: str
     title: str
     command: Callable[[int, Path], list[str]]
     program: str
     env: Mapping[str, str] = field(default_factory=dict)
+    secure: bool = False
     slow: bool = False  # gets a fifth of the files where the time is not limited
 
     @property
@@ -45,6 +49,7 @@ class Running:
         shutil.rmtree(folder, ignore_errors=True)
         self._data.mkdir(parents=True)
         self.port = _free_port()
+        self.connect = secure.prepared(folder) if server.secure else sender.plain
         with (folder / "server.log").open("wb") as log:
             self.process = subprocess.Popen(
                 server.command(self.port, self._data),
@@ -60,7 +65,11 @@ class Running:
         while True:
             try:
                 client = sender.Client(
-                    self.port, sender.VERIFICATION, sender.IMPLICIT_VR_LITTLE_ENDIAN, "ANY-SCP"
+                    self.port,
+                    sender.VERIFICATION,
+                    sender.IMPLICIT_VR_LITTLE_ENDIAN,
+                    "ANY-SCP",
+                    self.connect,
                 )
                 if client.echo() == 0:
                     client.release()
@@ -105,11 +114,15 @@ def _free_port() -> int:
 ISOCENTER = str(Path(sys.executable).with_name("isocenter"))
 
 
-def _isocenter(durability: str, workers: int = 1) -> Callable[[int, Path], list[str]]:
+def _isocenter(
+    durability: str, workers: int = 1, toml: str = ""
+) -> Callable[[int, Path], list[str]]:
     def command(port: int, data: Path) -> list[str]:
+        config = data.with_name("isocenter.toml")
+        config.write_text(toml)
         where = ["--port", str(port), "--data", str(data)]
         how = ["--durability", durability, "--workers", str(workers)]
-        return [ISOCENTER, "serve", *where, *how]
+        return [ISOCENTER, "serve", "-c", str(config), *where, *how]
 
     return command
 
@@ -124,6 +137,12 @@ def _storescp_best(port: int, data: Path) -> list[str]:
 
 def _storescp_drop(port: int, data: Path) -> list[str]:
     return ["storescp", "--ignore", "--fork", "-pdu", "131072", "-od", str(data), str(port)]
+
+
+def _storescp_tls(port: int, data: Path) -> list[str]:
+    files = secure.Files(data.parent)
+    keys = ["+tls", str(files.key), str(files.certificate), "+cf", str(files.ca)]
+    return ["storescp", *keys, "+B", "--fork", "-pdu", "131072", "-od", str(data), str(port)]
 
 
 def _pynetdicom(port: int, data: Path) -> list[str]:
@@ -158,6 +177,27 @@ def orthanc(
     return command
 
 
+TLS = """
+[listen]
+tls = "always"
+[tls]
+certificate = "node.pem"
+key = "node.key"
+trusted = "ca.pem"
+"""
+UNGUARDED = "[audit]\nenabled = false\n"
+GUARDED = """
+[listen]
+known_ae = "always"
+[peers.bench]
+ae_title = "BENCH"
+host = "127.0.0.1"
+hosts = ["127.0.0.0/8"]
+labels = ["bench"]
+objects_per_minute = 100000000
+bytes_per_minute = "1024 GiB"
+"""
+
 NODELAY = {"TCPNODELAY": "1"}  # DCMTK's own switch against Nagle's algorithm
 
 SERVERS = (
@@ -165,6 +205,21 @@ SERVERS = (
     Server("isocenter-group", "Isocenter, `group`", _isocenter("group"), ISOCENTER),
     Server("isocenter-os-2", "Isocenter, `os`, 2 workers", _isocenter("os", 2), ISOCENTER),
     Server("isocenter-group-2", "Isocenter, `group`, 2 workers", _isocenter("group", 2), ISOCENTER),
+    Server(
+        "isocenter-tls", "Isocenter, `os`, TLS", _isocenter("os", 1, TLS), ISOCENTER, secure=True
+    ),
+    Server(
+        "isocenter-unguarded",
+        "Isocenter, `os`, no audit",
+        _isocenter("os", 1, UNGUARDED),
+        ISOCENTER,
+    ),
+    Server(
+        "isocenter-guarded", "Isocenter, `os`, guarded", _isocenter("os", 1, GUARDED), ISOCENTER
+    ),
+    Server(
+        "dcmtk-tls", "DCMTK storescp, best, TLS", _storescp_tls, "storescp", NODELAY, secure=True
+    ),
     Server("dcmtk", "DCMTK storescp, defaults", _storescp, "storescp", slow=True),
     Server("dcmtk-best", "DCMTK storescp, best", _storescp_best, "storescp", NODELAY),
     Server("pynetdicom", "pynetdicom storescp", _pynetdicom, sys.executable, slow=True),
@@ -172,7 +227,18 @@ SERVERS = (
     Server("orthanc-on", "Orthanc, SyncStorageArea on", orthanc(True), "Orthanc", slow=True),
     Server("dcmtk-drop", "DCMTK storescp, dropping", _storescp_drop, "storescp", NODELAY),
 )
-DEFAULT_SERVERS = tuple(server.key for server in SERVERS if server.key != "dcmtk-drop")
+SECURITY_SERVERS = (
+    "isocenter-os",
+    "isocenter-tls",
+    "isocenter-unguarded",
+    "isocenter-guarded",
+    "dcmtk-best",
+    "dcmtk-tls",
+)
+"""Those that show what TLS, access control and the audit trail cost."""
+
+_SPECIAL = {"dcmtk-drop", *SECURITY_SERVERS} - {"isocenter-os", "dcmtk-best"}
+DEFAULT_SERVERS = tuple(server.key for server in SERVERS if server.key not in _SPECIAL)
 BASELINE = "dcmtk-best"
 
 

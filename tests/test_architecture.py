@@ -18,6 +18,7 @@ DRIVERS = {
     "upperlayer/aio.py",
     "upperlayer/aio_requestor.py",
     "upperlayer/blocking.py",
+    "upperlayer/blocking_wire.py",
     "upperlayer/memory.py",
 }
 WORLD = {

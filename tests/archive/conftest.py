@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from isocenter.archive.index import Index
+from isocenter.security.database import AccessDatabase
 
 
 @pytest.fixture(scope="session")
@@ -14,6 +15,14 @@ def empty_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a new index; copying it is faster than migrating."""
     path = tmp_path_factory.mktemp("empty") / "index.sqlite"
     Index.open(path).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def empty_access(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a new access database."""
+    path = tmp_path_factory.mktemp("empty") / "access.sqlite"
+    AccessDatabase(path).close()
     return path
 
 

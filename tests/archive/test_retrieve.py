@@ -7,6 +7,8 @@ import pytest
 from isocenter.archive.index import Index
 from isocenter.archive.query import InvalidQuery
 from isocenter.archive.retrieve import StoredInstance, select_instances
+from isocenter.archive.study_counts import count_instances
+from isocenter.security.access import ALL_STUDIES
 from tests.archive.index.entries import CT, EXPLICIT_BE, EXPLICIT_LE, an_entry, store, tag
 
 PATIENT_ID = tag("PatientID")
@@ -29,7 +31,7 @@ def filled(index: Index) -> Index:
 
 
 def numbers(index: Index, level: str, keys: dict[int, str], model: str = "STUDY") -> list[int]:
-    selection = select_instances(index, model, level, keys)
+    selection = select_instances(index, model, level, keys, scope=ALL_STUDIES)
     found = [int(each.sop_instance_uid.rpartition(".")[2]) for each in selection]
     assert len(selection) == len(found)
     return found
@@ -77,7 +79,7 @@ def test_unique_keys_name_instances(filled: Index, model, level, keys, expected)
 )
 def test_a_broken_identifier_names_its_element(filled: Index, model, level, keys, offending):
     with pytest.raises(InvalidQuery) as caught:
-        select_instances(filled, model, level, keys)
+        select_instances(filled, model, level, keys, scope=ALL_STUDIES)
     assert caught.value.offending_tag == offending
 
 
@@ -89,24 +91,45 @@ def test_ten_thousand_uids_are_no_trouble(filled: Index):
 def test_instances_come_in_the_order_of_the_packs(filled: Index):
     places = [
         (one.pack, one.offset)
-        for one in select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"})
+        for one in select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"}, scope=ALL_STUDIES)
     ]
     assert places == [("b.tar", 1000), ("b.tar", 2000), ("a.tar", 5000)]
 
 
 def test_a_place_is_what_the_index_was_told(filled: Index):
-    (place,) = select_instances(filled, "STUDY", "IMAGE", {IMAGE: "1.2.3.3"})
-    assert place == StoredInstance(CT, "1.2.3.3", EXPLICIT_LE, "b.tar", 1000, 132, 900)
+    (place,) = select_instances(filled, "STUDY", "IMAGE", {IMAGE: "1.2.3.3"}, scope=ALL_STUDIES)
+    assert place == StoredInstance(CT, "1.2.3.3", EXPLICIT_LE, "b.tar", 1000, 132, 900, place.study)
     assert place.dataset_length == 768
 
 
 def test_the_kinds_are_known_before_anything_is_sent(filled: Index):
-    selection = select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"})
+    selection = select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"}, scope=ALL_STUDIES)
     assert set(selection.kinds) == {(CT, EXPLICIT_LE), (CT, EXPLICIT_BE)}
 
 
+def test_what_is_selected_is_counted_by_study_with_its_patient(filled: Index):
+    selection = select_instances(
+        filled, "PATIENT", "PATIENT", {PATIENT_ID: "P1"}, scope=ALL_STUDIES
+    )
+    counted = {one.study_instance_uid: one for one in selection.studies}
+    assert {uid: dict(one.instances) for uid, one in counted.items()} == {
+        "1.2.100": {CT: 3},
+        "1.2.200": {CT: 1},
+    }
+    assert {one.patient_id for one in counted.values()} == {"P1"}
+    assert counted["1.2.200"].issuer_of_patient_id == "HERE"
+    numbers_of = {one.number for one in selection.studies}
+    assert {place.study for place in selection} == numbers_of
+
+
+def test_instances_are_counted_by_their_uids(filled: Index):
+    uids = ["1.2.3.1", "1.2.3.3", "1.2.3.5", "1.2.3.99", *(f"1.9.{n}" for n in range(600))]
+    counted = {one.study_instance_uid: one.instances for one in count_instances(filled, uids)}
+    assert counted == {"1.2.100": {CT: 2}, "1.2.300": {CT: 1}}
+
+
 def test_an_instance_that_is_gone_by_then_is_left_out(filled: Index):
-    selection = select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"})
+    selection = select_instances(filled, "STUDY", "STUDY", {STUDY: "1.2.100"}, scope=ALL_STUDIES)
     filled.forget_records("b.tar", 1500)
     assert [one.sop_instance_uid for one in selection] == ["1.2.3.3", "1.2.3.2"]
     assert len(selection) == 3
@@ -119,7 +142,7 @@ def test_a_large_selection_takes_little_memory(index: Index):
     index.flush()
     tracemalloc.start()
     try:
-        selection = select_instances(index, "STUDY", "STUDY", {STUDY: "1.2.100"})
+        selection = select_instances(index, "STUDY", "STUDY", {STUDY: "1.2.100"}, scope=ALL_STUDIES)
         seen = sum(1 for _ in selection)
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from isocenter.archive.archive import Archive
+from isocenter.archive.layout import ACCESS_FILE
 from isocenter.archive.safekeeping import Safekeeping
+from isocenter.archive.study_labels import StudyLabels
+from isocenter.security.access import ALL_STUDIES, Scope
+from isocenter.security.database import AccessDatabase
 from tests.archive.storing import (
     CT_IMAGE_STORAGE,
     announcement,
@@ -35,9 +39,14 @@ def asked(*numbers: int) -> list[tuple[str, str]]:
     return [(CT_IMAGE_STORAGE, sop_instance_uid(number)) for number in numbers]
 
 
-def check(archive: Archive, instances: list[tuple[str, str]], sender: str = "SENDER"):
+def check(
+    archive: Archive,
+    instances: list[tuple[str, str]],
+    sender: str = "SENDER",
+    scope: Scope = ALL_STUDIES,
+):
     safekeeping = Safekeeping(archive)
-    found, unsafe = safekeeping.survey(instances, sender)
+    found, unsafe = safekeeping.survey(instances, sender, scope)
     return sorted(tuple(one) for one in unsafe + safekeeping.examine(found))
 
 
@@ -132,3 +141,21 @@ def test_every_page_of_an_instance_is_read_from_the_disk(
     # The kernel keeps pages that are named in part only.
     assert all(start % PAGESIZE == length % PAGESIZE == 0 for start, length in dropped)
     assert all(length > 0 for _, length in dropped)
+
+
+def test_what_the_sender_may_not_see_is_absent_to_them(archive: Archive) -> None:
+    scope = Scope(frozenset({"research"}))
+    other_class = ("1.2.840.10008.5.1.4.1.1.4", sop_instance_uid(2))
+    hidden = [*asked(1, 4), other_class, *asked(77)]
+    assert check(archive, hidden, scope=scope) == [(at, ABSENT) for at in range(4)]
+    with AccessDatabase(archive.folder / ACCESS_FILE) as database:
+        StudyLabels(database).add("research", ["1.2.3.1"])
+        assert check(archive, hidden, scope=scope) == [(2, ABSENT), (3, ABSENT)]
+        StudyLabels(database).add("research", ["1.2.3.2"])
+        assert check(archive, hidden, scope=scope) == [(2, OTHER_CLASS), (3, ABSENT)]
+
+
+def test_nor_are_they_told_that_other_bytes_of_theirs_were_kept_aside(archive: Archive) -> None:
+    other = data_set(1, study=1, pixels=2000)
+    send(archive, other, announcement(sop_instance_uid(1)))
+    assert check(archive, asked(1), scope=Scope(frozenset({"a"}))) == [(0, ABSENT)]

@@ -30,7 +30,7 @@ def test_the_banner_of_the_first_five_minutes(place: Path) -> None:
 
 def test_the_banner_tells_the_real_port_and_the_file() -> None:
     config = Config.model_validate({"listen": {"port": 0}, "storage": {"durability": "os"}})
-    banner = start_banner(config, Path("node.toml"), 4711)
+    banner = start_banner(config, Path("node.toml"), {"listen": 4711})
     assert "127.0.0.1:4711" in banner
     assert "isocenter echo localhost:4711" in banner
     assert "node.toml" in banner
@@ -40,9 +40,21 @@ def test_the_banner_tells_the_real_port_and_the_file() -> None:
 def test_the_banner_of_an_insecure_listener_warns() -> None:
     config = Config.model_validate({"listen": {"host": "::", "insecure": True}})
     banner = start_banner(config)
-    assert "ANYONE on the network, unencrypted" in banner
+    assert "INSECURE: readable by anyone on the network" in banner
     assert "[::]:11112" in banner
     assert "isocenter echo 'ISOCENTER@[::1]:11112'" in banner
+
+
+def test_the_banner_names_every_listener_and_how_one_talks_there() -> None:
+    beyond = {"listeners": {"ward": {"host": "192.0.2.7"}}}
+    banner = start_banner(Config.model_validate(beyond))
+    assert "127.0.0.1:11112 (plain DICOM, reachable by this machine only)" in banner
+    assert "192.0.2.7:2762 (TLS, for known peers)" in banner
+
+
+def test_the_commands_to_try_speak_tls_where_the_listener_does() -> None:
+    banner = start_banner(Config.model_validate({"listen": {"tls": "always"}}))
+    assert "isocenter echo localhost:2762 --tls" in banner
 
 
 def test_the_commands_to_try_call_a_node_that_minds_its_name() -> None:

@@ -15,6 +15,7 @@ from pynetdicom.sop_class import StorageCommitmentPushModel
 from isocenter.archive.workflow import Workflow
 from isocenter.archive.workflow.commitments import Commitments
 from isocenter.archive.workflow.jobs import Jobs
+from isocenter.security.access import ALL_STUDIES
 from tests.cli.helpers import CT_IMAGE, Run, write_object
 from tests.services.scu.pynetdicom_scp import scp
 
@@ -273,7 +274,13 @@ def test_list_shows_what_this_node_was_asked(run: Run, place: Path) -> None:
     with Workflow(place / "data" / "workflow.sqlite") as workflow:
         commitments = Commitments(workflow, Jobs(workflow))
         made = commitments.register(
-            "MODALITY", "ISOCENTER", "1.2.9", [(CT_IMAGE, "1.2.3")], seconds=100, limit=10
+            "MODALITY",
+            "ISOCENTER",
+            "1.2.9",
+            [(CT_IMAGE, "1.2.3")],
+            scope=ALL_STUDIES,
+            seconds=100,
+            limit=10,
         )
         commitments.checked(made.number, {0: 0x0112})
         commitments.jobs.retry_at(made.job, made.job.expires_at, "The port is closed.")

@@ -22,9 +22,9 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """The configurations that would have been served."""
     configs: list[Config] = []
 
-    def serve(config: Config, on_listening: Callable[[int], None]) -> None:
+    def serve(config: Config, on_listening: Callable[[dict[str, int]], None]) -> None:
         configs.append(config)
-        on_listening(config.listen.port or 4711)
+        on_listening({"listen": config.listen.port or 4711})
 
     monkeypatch.setattr("isocenter.server.serve.serve", serve)
     monkeypatch.setattr("isocenter.server.logging.configure_logging", lambda *_: None)

@@ -127,6 +127,14 @@ def test_ae_titles_are_read_without_insignificant_spaces() -> None:
     assert message == CMoveRQ(message_id=1, affected_sop_class_uid=CT, move_destination="ARCHIVE")
 
 
+@pytest.mark.parametrize("byte", [b"\n", b"\x1b", b"\x00", b"\xc2\x85", b"\xff"])
+def test_an_error_comment_says_nothing_to_a_terminal_or_a_log(byte: bytes) -> None:
+    """Found by fuzzing."""
+    response = CStoreRSP(message_id_being_responded_to=1, status=0xA700, error_comment="x")
+    message = decode_message(changed(response, x902=b"no" + byte + b"room"))
+    assert message.error_comment == "no\ufffdroom"  # type: ignore[attr-defined]
+
+
 def test_a_32_bit_unsigned_short_is_tolerated() -> None:
     assert decode_message(changed(store_request(), x110=pack("<L", 7))) == store_request()
 

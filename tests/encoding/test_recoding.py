@@ -106,3 +106,23 @@ def test_no_bytes_and_no_character_set_are_an_error(elements: Elements, declared
     elements = {**elements, CHARACTER_SET: RawElement("CS", declared)}
     for element in neutral_elements(elements, syntax).values():
         neutral_text(element)
+
+
+def test_junk_in_place_of_a_sequence_does_not_spoil_an_answer_in_implicit_vr():
+    """An implicit VR reader goes by the tag and expects items; found by fuzzing."""
+    junk: Elements = {SEQUENCE: RawElement("LO", b"no items"), NAME: name("DOE^JANE")}
+    item: Elements = {SEQUENCE: RawElement("SQ", [junk])}
+    for elements, answer in (
+        (junk, {SEQUENCE: RawElement("SQ", []), NAME: name("DOE^JANE")}),
+        (item, {SEQUENCE: RawElement("SQ", [{SEQUENCE: RawElement("SQ", []), NAME: junk[NAME]}])}),
+    ):
+        encoded = encode_elements(recoded_elements(elements, IMPLICIT, None), IMPLICIT)
+        assert decode_elements(encoded, IMPLICIT) == answer
+        assert recoded_elements(elements, LITTLE, None) == elements
+
+
+def test_a_sequence_that_came_as_unknown_is_answered_in_implicit_vr():
+    items = encode_elements({SEQUENCE: RawElement("SQ", [{NAME: name("AB")}])}, IMPLICIT)[8:]
+    recoded = recoded_elements({SEQUENCE: RawElement("UN", items)}, IMPLICIT, None)
+    decoded = decode_elements(encode_elements(recoded, IMPLICIT), IMPLICIT)
+    assert decoded == {SEQUENCE: RawElement("SQ", [{NAME: name("AB")}])}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from socket import AF_INET, SO_RCVBUF, SOCK_STREAM, SOL_SOCKET, socket
-from typing import Self
+from typing import Any, Self
 
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND, VERIFICATION
 from isocenter.dictionary.transfer_syntaxes import (
@@ -110,8 +110,12 @@ def store_rq(instance: Instance, *, message_id: int = 1, uid: str | None = None)
 class Peer:
     """One TCP connection to a node. The `with` block ends by closing it without a word."""
 
-    def __init__(self, port: int, *, patience: float = PATIENCE, receive_buffer: int = 0) -> None:
+    def __init__(
+        self, port: int, *, patience: float = PATIENCE, receive_buffer: int = 0, source: str = ""
+    ) -> None:
         self.socket = socket(AF_INET, SOCK_STREAM)
+        if source:  # another address of the loopback network
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(SOL_SOCKET, SO_RCVBUF, receive_buffer)
         self.socket.settimeout(patience)
@@ -120,11 +124,11 @@ class Peer:
         except OSError:
             self.socket.close()
             raise
-        self.name = "127.0.0.1:{1}".format(*self.socket.getsockname())
+        self.name = "{}:{}".format(*self.socket.getsockname())
         self._message_id = 0
 
     @classmethod
-    def associated(cls, port: int, *contexts: Syntaxes, **options: int) -> Self:
+    def associated(cls, port: int, *contexts: Syntaxes, **options: Any) -> Self:
         """A peer whose contexts have all been accepted."""
         peer = cls(port, **options)
         try:
@@ -239,12 +243,16 @@ class Peer:
         assert isinstance(response, CStoreRSP)
         return response
 
-    def begin_find(self, identifier: Elements | bytes, *, context_id: int = 1) -> int:
+    def begin_find(
+        self,
+        identifier: Elements | bytes,
+        *,
+        context_id: int = 1,
+        sop_class: str = STUDY_ROOT_FIND,
+    ) -> int:
         """A C-FIND request; its message ID."""
         message_id = self.next_message_id()
-        self.command(
-            context_id, CFindRQ(message_id=message_id, affected_sop_class_uid=STUDY_ROOT_FIND)
-        )
+        self.command(context_id, CFindRQ(message_id=message_id, affected_sop_class_uid=sop_class))
         if not isinstance(identifier, bytes):
             identifier = encode_elements(identifier, EXPLICIT_VR_LITTLE_ENDIAN)
         self.data_set(context_id, identifier)

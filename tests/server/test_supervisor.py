@@ -20,8 +20,9 @@ from structlog.testing import capture_logs
 from isocenter.server import supervisor as module
 from isocenter.server import worker as worker_module
 from isocenter.server.config import Config
+from isocenter.server.reception import Arrival
 from isocenter.server.supervisor import Supervisor, WorkersFailed, supervise
-from isocenter.server.worker import ENDED, MESSAGE, SERVE, TURN_AWAY
+from isocenter.server.worker import ASSOCIATED, ENDED, MESSAGE, SERVE, TURN_AWAY
 from isocenter.upperlayer.pdu import AssociateAC
 from tests.server.support import ECHO, STORE, Peer, associate_rq, echo_seconds, store_all
 from tests.server.support_crashes import Sender, check_senders, sending, wait_for_everyone
@@ -299,7 +300,7 @@ class FakeWorker:
     def __init__(self, number: int) -> None:
         self.number = number
         self.load, self.ready = 0, True
-        self.hosts: dict[int, str] = {}
+        self.connections: set[int] = set()
         self.given: list[tuple[str, bytes]] = []
         self.control, self.theirs = socket.socketpair()
         self.dying, self.alive = os.pipe()
@@ -312,7 +313,7 @@ class FakeWorker:
         os.close(self.alive)
         self.alive = -1
 
-    def hear(self) -> bool:
+    def hear(self, _admission: object) -> bool:
         return False
 
     def close(self) -> None:
@@ -384,17 +385,17 @@ def test_nobody_waits_for_a_worker_that_is_long_in_dying(monkeypatch: pytest.Mon
 class WorkerScene:
     """A worker's side of the control socket, with a node that does nothing."""
 
-    def __init__(self, make_protocol: Any) -> None:
+    def __init__(self, take: Any) -> None:
         self.supervisor, control = socket.socketpair()
         self.supervisor.setblocking(False)
         control.setblocking(False)
         self.control = control
-        self.worker: Any = worker_module._Worker(config_of_two(), control)
+        self.worker: Any = worker_module._Worker(config_of_two(), 0, control)
         self.worker._loop = asyncio.get_running_loop()
         self.worker._stop = asyncio.Event()
-        self.worker._node = SimpleNamespace(make_protocol=make_protocol)
+        self.worker._node = SimpleNamespace(take=take)
 
-    async def told(self, count: int) -> list[tuple[bytes, int]]:
+    async def told(self, count: int) -> list[tuple[bytes, int, int]]:
         loop = asyncio.get_running_loop()
         heard = b""
         while len(heard) < count * MESSAGE.size:
@@ -416,7 +417,7 @@ def test_what_a_busy_supervisor_could_not_be_told_is_told_later():
         assert worker.worker._untold
         assert not worker.worker._stop.is_set()
         told = await worker.told(count)
-        assert told == [(ENDED, number) for number in range(count)]
+        assert told == [(ENDED, number, 0) for number in range(count)]
         worker.close()
 
     asyncio.run(asyncio.wait_for(scene(), 60))
@@ -425,30 +426,11 @@ def test_what_a_busy_supervisor_could_not_be_told_is_told_later():
 def test_a_connection_without_its_descriptor_is_told_to_have_ended():
     async def scene() -> None:
         worker = WorkerScene(None)
-        worker.supervisor.send(MESSAGE.pack(SERVE, 7))  # as the kernel delivers it under EMFILE
+        worker.supervisor.send(MESSAGE.pack(SERVE, 7, 0))  # as the kernel delivers it under EMFILE
         with capture_logs() as lines:
             worker.worker._take_connection()
-        assert await worker.told(1) == [(ENDED, 7)]
+        assert await worker.told(1) == [(ENDED, 7, 0)]
         assert lines[0]["event"] == "a connection was lost for want of file descriptors"
-        worker.close()
-
-    asyncio.run(asyncio.wait_for(scene(), 20))
-
-
-def test_a_connection_that_cannot_be_served_is_told_to_have_ended():
-    def fail(*, crowded: bool) -> asyncio.Protocol:
-        assert crowded
-        raise MemoryError
-
-    async def scene() -> None:
-        worker = WorkerScene(fail)
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            socket.send_fds(worker.supervisor, [MESSAGE.pack(TURN_AWAY, 8)], [theirs.fileno()])
-        with capture_logs() as lines:
-            worker.worker._take_connection()
-            assert await worker.told(1) == [(ENDED, 8)]
-        assert lines[0]["event"] == "a connection could not be served"
         worker.close()
 
     asyncio.run(asyncio.wait_for(scene(), 20))
@@ -456,17 +438,24 @@ def test_a_connection_that_cannot_be_served_is_told_to_have_ended():
 
 def test_a_connection_is_told_to_have_ended_once_and_by_its_number():
     async def scene() -> None:
-        worker = WorkerScene(lambda *, crowded: asyncio.Protocol())
-        peers = []
-        for number in (1, 2):
-            ours, theirs = socket.socketpair()
-            peers.append(ours)
-            with theirs:
-                socket.send_fds(worker.supervisor, [MESSAGE.pack(SERVE, number)], [theirs.fileno()])
-            worker.worker._take_connection()
-        for peer, number in ((peers[1], 2), (peers[0], 1)):
-            peer.close()
-            assert await worker.told(1) == [(ENDED, number)]
+        taken: list[Arrival] = []
+        worker = WorkerScene(taken.append)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            for number, wish in ((1, SERVE), (2, TURN_AWAY)):
+                with socket.create_connection(listener.getsockname()), listener.accept()[0] as ours:
+                    message = MESSAGE.pack(wish, number, 0)
+                    socket.send_fds(worker.supervisor, [message], [ours.fileno()])
+                    worker.worker._take_connection()
+        assert [(one.listener, one.host, one.crowded) for one in taken] == [
+            ("listen", "127.0.0.1", False),
+            ("listen", "127.0.0.1", True),
+        ]
+        taken[0].accepted()
+        assert await worker.told(1) == [(ASSOCIATED, 1, 0)]
+        for number in (2, 1):
+            for _ in range(2):
+                taken[number - 1].close()
+            assert await worker.told(1) == [(ENDED, number, 0)]
         worker.close()
 
     asyncio.run(asyncio.wait_for(scene(), 20))

@@ -1,4 +1,4 @@
-"""User identity (PS3.7 D.3.3.7) at a running node: taken, acknowledged, and never told on."""
+"""User identity (PS3.7 D.3.3.7) at a running node: taken, answered, and never told on."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.services.user_identity import acknowledge, identity_kind, user_name
-from isocenter.upperlayer.pdu import AssociateAC
+from isocenter.services.user_identity import identity_kind, user_name
+from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.user_information import UserIdentity
 from tests.server.support import ECHO, Peer, associate_rq
 from tests.server.support_nodes import eventually, log_lines
@@ -27,11 +27,11 @@ def associated(peer: Peer, identity: UserIdentity) -> AssociateAC:
 
 @pytest.mark.parametrize(
     ("kind", "requested", "answer"),
-    [(1, True, b""), (2, True, b""), (3, True, None), (4, True, None), (5, True, None)]
+    [(kind, True, None) for kind in range(1, 6)]
     + [(kind, False, None) for kind in range(1, 6)]
     + [(0, True, None), (6, True, None), (255, True, None)],
 )
-def test_a_positive_response_is_given_where_it_claims_nothing(node, kind, requested, answer):
+def test_nobody_is_told_to_be_verified_who_was_not(node, kind, requested, answer):
     identity = UserIdentity(kind, b"jo", SECRET.encode(), requested)
     with Peer(node.port) as peer:
         assert associated(peer, identity).user_information.user_identity_response == answer
@@ -56,12 +56,14 @@ def test_the_log_does_not_quote_what_is_no_name(node, kind):
     assert SECRET not in node.log()
 
 
-def test_the_longest_identity_that_fits_is_borne(node):
+def test_an_identity_that_nobody_can_have_is_rejected_and_the_node_bears_it(node):
+    request = associate_rq(ECHO)
+    identity = UserIdentity(2, b"\xff" * 30000, b"x" * 30000, True)
+    information = replace(request.user_information, user_identity=identity)
     with Peer(node.port) as peer:
-        associated(peer, UserIdentity(2, b"\xff" * 30000, b"x" * 30000, True))
-        assert peer.echo() == 0
-    (line,) = eventually(lambda: log_lines(node, "\ufffd" * 64))
-    assert "\ufffd" * 65 not in line
+        peer.send(replace(request, user_information=information).encode())
+        assert peer.read() == AssociateRJ(1, 1, 1)
+    eventually(lambda: log_lines(node, "the user identity was not accepted"))
 
 
 @given(st.integers(0, 255), st.binary(max_size=1000))
@@ -69,7 +71,6 @@ def test_whatever_an_identity_holds_it_can_be_spoken_of(kind: int, field: bytes)
     identity = UserIdentity(kind, field, field, True)
     assert identity_kind(identity)
     assert len(user_name(identity) or "") <= 64
-    assert (acknowledge(identity) is None) == (user_name(identity) is None)
 
 
 def test_the_commands_tell_a_user_and_a_passcode_from_a_file(node, tmp_path):

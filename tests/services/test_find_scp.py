@@ -11,6 +11,8 @@ from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
+from isocenter.security.access import Rights
+from isocenter.services.accounts import NoAccount
 from isocenter.services.find_operation import BATCH, FindOperation
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.upperlayer.contexts import AcceptedContext
@@ -53,6 +55,8 @@ class Association:
         self.statuses: list[int] = []
         self.handed_over = 0
         self.operation: Any = None
+        self.rights = Rights(())
+        self.account = NoAccount()
         self.log = SimpleNamespace(warning=lambda *_, **__: None)
         self.connection: Any = SimpleNamespace(
             core=SimpleNamespace(request=None),

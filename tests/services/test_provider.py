@@ -53,7 +53,7 @@ def test_a_paused_association_that_ends_is_read_again_or_its_close_would_never_b
     node: Any = SimpleNamespace(
         post=lambda call: call(),
         failures=NoFailureLog(),
-        answer=lambda *_: True,
+        answer=lambda association, _: association.accepted(),
         service_for=lambda _: SimpleNamespace(begin=lambda *_: operation),
     )
     user: Any = connection

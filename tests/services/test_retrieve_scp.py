@@ -12,6 +12,7 @@ from isocenter.dictionary.transfer_syntaxes import IMPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CGetRQ, CGetRSP
 from isocenter.encoding.elements import RawElement, encode_elements
 from isocenter.errors import IsocenterError
+from isocenter.security.access import Rights, Scope
 from isocenter.services.find_identifiers import InvalidIdentifier
 from isocenter.services.find_operation import IDENTIFIER_LIMIT
 from isocenter.services.get_scp import GetOperation
@@ -23,7 +24,7 @@ class FakeSource:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def select(self, model: str, level: str, keys: Mapping[int, str]):
+    def select(self, model: str, level: str, keys: Mapping[int, str], scope: Scope):
         raise self.error
 
 
@@ -32,6 +33,7 @@ class FakeAssociation:
 
     def __init__(self) -> None:
         self.log = structlog.get_logger()
+        self.rights = Rights(())
         self.responses: list[CGetRSP] = []
         self.ended = asyncio.Event()
 

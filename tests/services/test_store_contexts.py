@@ -22,6 +22,7 @@ class FakeInstance(NamedTuple):
     sop_class_uid: str = CT
     sop_instance_uid: str = "1"
     dataset_length: int = 10
+    study: int = 1
 
 
 def accepted(*syntaxes: str) -> StoreContexts:

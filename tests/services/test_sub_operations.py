@@ -37,6 +37,7 @@ class FakeInstance(NamedTuple):
     dataset_length: int = 10
     sop_class_uid: str = CT
     transfer_syntax_uid: str = PLAIN
+    study: int = 1
 
 
 class FakeSource:
@@ -256,7 +257,7 @@ def test_what_the_iterator_raises_reaches_the_one_who_takes():
 def test_statuses_are_counted_by_their_category():
     counts = SubOperations(5)
     for uid, code in (("1", 0x0000), ("2", 0xB007), ("3", 0xA700), ("4", 0x0110)):
-        counts.judge(uid, code, "disk full" if code == 0xA700 else "")
+        counts.judge(FakeInstance(uid), code, "disk full" if code == 0xA700 else "")
     assert (counts.remaining, counts.completed, counts.warning, counts.failed) == (1, 1, 1, 2)
     assert counts.failed_uids == ["3", "4"]
     assert counts.reason == "A700H Refused: out of resources: disk full"
@@ -264,7 +265,7 @@ def test_statuses_are_counted_by_their_category():
 
 def test_what_vanished_has_failed():
     counts = SubOperations(3)
-    counts.judge("1", 0, "")
+    counts.judge(FakeInstance("1"), 0, "")
     counts.lose()
     assert (counts.remaining, counts.completed, counts.failed) == (0, 1, 2)
     assert counts.failed_uids == []

@@ -17,6 +17,7 @@ class FakeInstance(NamedTuple):
     sop_class_uid: str = "1.2.840.10008.5.1.4.1.1.2"
     transfer_syntax_uid: str = "1.2.840.10008.1.2.1"
     dataset_length: int = 10
+    study: int = 1
 
 
 class FakeReader:

@@ -11,6 +11,7 @@ from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import neutral_text
 from isocenter.encoding.texts import text_value
+from isocenter.security.access import ALL_STUDIES
 
 
 def element(tag: int, value: Any) -> RawElement:
@@ -46,5 +47,6 @@ class TextMatches(Iterator[dict[int, str]]):
 def find_texts(
     index: Queryable, model: Model, level: str, keys: Mapping[int, Any], **options: Any
 ) -> TextMatches:
-    """`find`, with texts by tag on both sides."""
-    return TextMatches(find(index, model, level, identifier(keys), **options))
+    """`find`, with texts by tag on both sides; over all studies unless a scope is given."""
+    asked = {"scope": ALL_STUDIES, **options}
+    return TextMatches(find(index, model, level, identifier(keys), **asked))

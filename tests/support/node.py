@@ -22,13 +22,13 @@ _TROUBLE = re.compile(
 
 
 class Node(Server):
-    """A running `isocenter serve` on a free port, with its data in `data`."""
+    """A running `isocenter serve`, on a free port if none is given, with its data in `data`."""
 
-    def __init__(self, data: Path, *options: str) -> None:
+    def __init__(self, data: Path, *options: str, port: int | None = None) -> None:
         data.parent.mkdir(parents=True, exist_ok=True)
         self.data = data
         self._stopped = False
-        port = free_port()
+        port = port or free_port()
         super().__init__(
             [ISOCENTER, "serve", "--port", str(port), "--data", data, *options],
             port,

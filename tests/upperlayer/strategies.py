@@ -20,6 +20,7 @@ from isocenter.upperlayer.user_information import (
     UserIdentity,
     UserInformation,
 )
+from tests.support.mutations import hostile
 
 octets = st.integers(0, 255)
 numbers_16 = st.integers(0, 0xFFFF)
@@ -88,3 +89,5 @@ pdus = (
     | st.just(ReleaseRP())
     | st.builds(Abort, octets, octets)
 )
+hostile_pdus = hostile(pdus.map(lambda pdu: pdu.encode()))
+"""Random bytes, and PDUs that something has happened to."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isocenter.upperlayer.association import Association
+from isocenter.upperlayer.errors import LocalProtocolError, RemoteProtocolError
 from isocenter.upperlayer.events import Aborted, AssociationRequested, DataReceived
 from isocenter.upperlayer.items import encode_item
 from isocenter.upperlayer.pdu import (
@@ -16,86 +16,14 @@ from isocenter.upperlayer.pdu import (
     PresentationDataValue,
     ReleaseRP,
     ReleaseRQ,
+    decode_pdu,
 )
 from isocenter.upperlayer.state_machine import State
 from tests.upperlayer import strategies
-from tests.upperlayer.links import (
-    REQUEST,
-    RESPONSE,
-    MemoryLink,
-    established,
-    sent,
-    waiting_acceptor,
-)
+from tests.upperlayer.links import REQUEST, RESPONSE, established, sent, waiting_acceptor
+from tests.upperlayer.states import IN_STATE, aborted, waiting_requestor
 from tests.upperlayer.table_9_10 import CELLS
 
-
-def waiting_requestor() -> Association:
-    requestor = Association(requestor=True, now=0)
-    requestor.request_association(REQUEST, 0)
-    requestor.connection_made(0)
-    requestor.data_to_send()
-    return requestor
-
-
-def asked_acceptor() -> Association:
-    link = MemoryLink.make()
-    link.requestor.request_association(REQUEST, 0)
-    link.pump()
-    return link.acceptor
-
-
-def releasing(link: MemoryLink) -> Association:
-    link.requestor.release(0)
-    link.requestor.data_to_send()
-    return link.requestor
-
-
-def asked_to_release(link: MemoryLink) -> Association:
-    link.requestor.release(0)
-    link.pump()
-    return link.acceptor
-
-
-def colliding(link: MemoryLink, side: str) -> Association:
-    link.requestor.release(0)
-    link.acceptor.release(0)
-    link.pump()
-    association: Association = getattr(link, side)
-    return association
-
-
-def confirmed(association: Association) -> Association:
-    association.confirm_release(0)
-    association.data_to_send()
-    return association
-
-
-def answered_collision(link: MemoryLink) -> Association:
-    colliding(link, "requestor").confirm_release(0)
-    link.pump()
-    return link.acceptor
-
-
-def aborted(link: MemoryLink) -> Association:
-    link.acceptor.abort(0, 0, 0)
-    link.acceptor.data_to_send()
-    return link.acceptor
-
-
-IN_STATE = {
-    "Sta2": waiting_acceptor,
-    "Sta3": asked_acceptor,
-    "Sta5": waiting_requestor,
-    "Sta6": lambda: established().acceptor,
-    "Sta7": lambda: releasing(established()),
-    "Sta8": lambda: asked_to_release(established()),
-    "Sta9": lambda: colliding(established(), "requestor"),
-    "Sta10": lambda: colliding(established(), "acceptor"),
-    "Sta11": lambda: confirmed(colliding(established(), "requestor")),
-    "Sta12": lambda: answered_collision(established()),
-    "Sta13": lambda: aborted(established()),
-}
 PDUS = {
     "Evt3": RESPONSE,
     "Evt4": AssociateRJ(1, 1, 1),
@@ -149,17 +77,34 @@ def test_garbage_never_raises(state: str, pieces: list[bytes]):
 
 @given(
     st.sampled_from(sorted(IN_STATE)),
-    st.lists(strategies.pdus.map(lambda pdu: pdu.encode()), max_size=4).map(b"".join),
+    st.lists(strategies.hostile_pdus, max_size=4).map(b"".join),
     st.integers(1, 50),
-    st.data(),
 )
-def test_damaged_pdus_never_raise(state: str, stream: bytes, step: int, data: st.DataObject):
+def test_damaged_pdus_never_raise(state: str, damaged: bytes, step: int):
     association = IN_STATE[state]()
-    damaged = bytearray(stream)
-    for _ in range(data.draw(st.integers(0, 3)) if damaged else 0):
-        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(strategies.octets)
     for start in range(0, len(damaged), step):
         association.receive_data(memoryview(damaged)[start : start + step], start)
+
+
+@given(st.sampled_from(sorted(IN_STATE)), strategies.hostile_pdus, st.integers(1, 50))
+def test_it_makes_no_difference_where_damaged_pdus_are_cut(state: str, damaged: bytes, step: int):
+    def after(step: int) -> tuple[State, bytes, bool]:
+        association = IN_STATE[state]()
+        for start in range(0, len(damaged), step):
+            association.receive_data(memoryview(damaged)[start : start + step], 0)
+        return association.state, b"".join(association.data_to_send()), association.closing
+
+    assert after(step) == after(len(damaged) or 1)
+
+
+@given(strategies.hostile_pdus)
+def test_a_damaged_pdu_is_decoded_or_refused(damaged: bytes):
+    try:
+        pdu = decode_pdu(damaged)
+        encoded = pdu.encode()
+    except (RemoteProtocolError, LocalProtocolError):
+        return
+    assert decode_pdu(encoded).encode() == encoded
 
 
 @pytest.mark.parametrize("state", IN_STATE)

@@ -76,3 +76,10 @@ def test_an_abort_says_who_did_it_and_when():
     assert "invalid PDU parameter value" in str(by_peer)
     by_us = abort_error("pacs:104", "sending", Aborted(2, 1, by_peer=False, diagnosis="it sang"))
     assert str(by_us).endswith("was broken off while sending: it sang.")
+
+
+def test_a_request_that_was_not_understood_makes_one_think_of_tls() -> None:
+    aborted = Aborted(2, 1, by_peer=True, diagnosis="")
+    text = str(abort_error("pacs:2762", "waiting for the answer", aborted, requested=True))
+    assert "its port may expect TLS" in text
+    assert "TLS" not in str(abort_error("pacs:2762", "sending", aborted))

@@ -11,11 +11,19 @@ from pathlib import Path
 
 import structlog
 
+from isocenter.archive.deletion.pending import PendingRemovals
 from isocenter.archive.index import Index
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.ingest import OBJECT_SIZE, Durability, Ingest
 from isocenter.archive.janitor import INDEX_SECONDS, Janitor
-from isocenter.archive.layout import INCOMING, INDEX_FILE, LOCK_FILE, PACKS, QUARANTINE
+from isocenter.archive.layout import (
+    INCOMING,
+    INDEX_FILE,
+    LOCK_FILE,
+    PACKS,
+    QUARANTINE,
+    make_archive_folder,
+)
 from isocenter.archive.packs import IDLE_SECONDS, OPEN_PACKS, PACK_SIZE, OpenPack, PackStore
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.receiving import Announcement, IncomingInstance, OnOutcome
@@ -65,7 +73,7 @@ class Archive:
         index: ArchiveIndex | None = None,
     ) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_archive_folder(folder)
         with ExitStack() as alone:
             if index is None:
                 alone.enter_context(locked(folder))
@@ -75,7 +83,8 @@ class Archive:
             self.index = index
             self.packs = PackStore(folder, worker=worker or "0", pack_size=pack_size)
             self.quarantine = Quarantine(folder / QUARANTINE)
-            recover(self.packs.root, self.packs.markers, index, self.quarantine)
+            deleted = PendingRemovals(folder)
+            recover(self.packs.root, self.packs.markers, index, self.quarantine, deleted)
             self._alone = alone.pop_all()
         self._sealers = ThreadPoolExecutor(SEALERS, thread_name_prefix="pack-seal")
         self._janitor = Janitor(self._keep_house)
@@ -113,6 +122,22 @@ class Archive:
         self._janitor.close()
         self._sealers.shutdown()
         self._alone.close()
+
+    def seal_study(self, study_instance_uid: str) -> None:
+        """Seal the packs of a study to which nobody is writing just now; return when that is done.
+
+        Packs of other processes are theirs to seal, which they do after half a minute.
+        """
+        packs = self.packs.take_study(study_instance_uid)
+        if packs:
+            self._janitor.submit(partial(self._seal, packs))
+        for _ in range(2):  # sealing leaves the janitor another task, which is part of it
+            self._janitor.drain()
+
+    def give_back(self, pack: OpenPack) -> None:
+        """Release a pack that somebody else than ingest has leased; a full one is sealed."""
+        if (full := self.packs.release(pack)) is not None:
+            self._seal_later(full)
 
     def _seal_later(self, pack: OpenPack) -> None:
         self._janitor.submit(partial(self._seal, [pack]))

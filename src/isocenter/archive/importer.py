@@ -18,6 +18,7 @@ FILES_AT_ONCE = 32
 READ_SIZE = 256 * 1024
 
 OnProgress = Callable[[int, int | None], None]
+OnOutcome = Callable[[Outcome], None]
 
 
 @dataclass
@@ -43,14 +44,19 @@ class ImportReport:
 
 
 def import_paths(
-    archive: Archive, paths: Iterable[Path], *, on_progress: OnProgress | None = None
+    archive: Archive,
+    paths: Iterable[Path],
+    *,
+    on_progress: OnProgress | None = None,
+    on_outcome: OnOutcome | None = None,
 ) -> ImportReport:
     """Store every instance below `paths`; return when all of them are durable.
 
-    `on_progress` gets the number of files dealt with, and None, since nobody counts them before.
+    `on_progress` gets the number of files dealt with, and None, since nobody counts them before;
+    `on_outcome` what became of each instance, one at a time, from any thread.
     """
     report = ImportReport()
-    flow = _Flow(report, on_progress)
+    flow = _Flow(report, on_progress, on_outcome)
     for found in collect_files(paths):
         if isinstance(found, RefusedFile):
             flow.refused(found)
@@ -88,9 +94,12 @@ def _import_file(archive: Archive, file: StorableFile, flow: "_Flow") -> None:
 class _Flow:
     """Keeps a bounded number of files on their way, and counts what became of them."""
 
-    def __init__(self, report: ImportReport, on_progress: OnProgress | None) -> None:
+    def __init__(
+        self, report: ImportReport, on_progress: OnProgress | None, on_outcome: OnOutcome | None
+    ) -> None:
         self._report = report
         self._on_progress = on_progress
+        self._on_outcome = on_outcome
         self._changed = threading.Condition()
         self._under_way = 0
         self._dealt_with = 0
@@ -119,6 +128,8 @@ class _Flow:
             if outcome.disposition is Disposition.ABANDONED:
                 outcome = Outcome(outcome.disposition, self._unreadable.pop(path))
             self._report.count(path, outcome)
+            if self._on_outcome is not None:
+                self._on_outcome(outcome)
             self._under_way -= 1
             self._advance()
             self._changed.notify_all()

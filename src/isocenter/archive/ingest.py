@@ -47,6 +47,7 @@ from isocenter.archive.spool import Spool, SpoolFolder
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.encoding.errors import EncodingError
+from isocenter.encoding.part10 import check_beginning
 from isocenter.encoding.scanner import Scan, scan
 
 Durability = Literal["group", "os"]
@@ -235,6 +236,7 @@ class Ingest:
         syntax = transfer_syntax(announcement.transfer_syntax_uid)
         if syntax.deflated:
             return self._spool(instance, data)
+        check_beginning(data)
         scanned = scan(data, syntax, INDEX_ATTRIBUTES, final=final)
         if not final and not is_placed(scanned.values):
             return self._spool(instance, data)
@@ -290,10 +292,10 @@ class Ingest:
             self._claims.forget(entry.sop_instance_uid)
             log.error("a pack could not be forced to disk", pack=entry.pack, error=error.strerror)
             reason = "The archive could not force the object to disk."
-            instance.on_outcome(Outcome(Disposition.OUT_OF_RESOURCES, reason))
+            instance.on_outcome(Outcome(Disposition.OUT_OF_RESOURCES, reason, entry))
             return
         self._index.submit(entry, self._indexed)
-        instance.on_outcome(Outcome(Disposition.STORED))
+        instance.on_outcome(Outcome(Disposition.STORED, "", entry))
 
     def _indexed(self, entry: IndexEntry, outcome: IndexOutcome) -> None:
         self._claims.forget(entry.sop_instance_uid)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import structlog
 
 from isocenter.archive.archive import locked
+from isocenter.archive.deletion.erasing import erase_database
+from isocenter.archive.deletion.pending import PendingRemovals
 from isocenter.archive.index import Index, IndexEntry, IndexReader, IndexUnavailable, Outcome
 from isocenter.archive.index.connection import fold_log
 from isocenter.archive.index.reader import StoredRecord
@@ -71,12 +73,12 @@ def reindex(folder: Path, *, on_progress: OnProgress | None = None) -> ReindexRe
     """Build the index anew from the packs in `folder`, then put it in the old one's place.
 
     The old index stays in use until the new one is complete, and is kept as `.old` afterwards.
-    `on_progress` gets packs read and packs in all. Raises ArchiveInUse, ArchiveIndexError and
-    OSError.
+    What was deleted, and is only still to be taken out of its packs, is left out. `on_progress`
+    gets packs read and packs in all. Raises ArchiveInUse, ArchiveIndexError and OSError.
     """
     with locked(folder):
         target, fresh = folder / INDEX_FILE, folder / f"{INDEX_FILE}.new"
-        _remove_database(fresh)
+        erase_database(fresh)
         with Index.open(fresh) as index:
             report = _Rebuild(folder, index).run(on_progress)
         fold_log(fresh)
@@ -89,13 +91,13 @@ def reindex(folder: Path, *, on_progress: OnProgress | None = None) -> ReindexRe
 def _keep_old(target: Path, old: Path) -> None:
     """Give the old index a second name; its log must be gone before a new file has the first."""
     if not target.exists():
-        _remove_database(target)  # a log of nothing
+        erase_database(target)  # a log of nothing
         return
     try:
         fold_log(target)
     except IndexUnavailable as error:
         log.warning("the old index is kept with its log", error=error)
-    _remove_database(old)
+    erase_database(old)
     try:
         old.hardlink_to(target)
     except OSError:  # a file system without links: a kill now leaves no index, which a start says
@@ -113,6 +115,7 @@ class _Rebuild:
         self._index = index
         self._store = PackStore(folder)
         self._quarantine = Quarantine(folder / QUARANTINE)
+        self._deleted = PendingRemovals(folder)
         self._unsealed = {marker.name for marker in (folder / MARKERS).rglob("*.tar")}
         self._kept_aside: set[tuple[str, int]] = set()
         self._offer_last: list[IndexEntry] = []
@@ -158,6 +161,8 @@ class _Rebuild:
         unsealed = pack.rpartition("/")[2] in self._unsealed
         read = intact_entry if unsealed else read_entry
         for record in self._whole_records(fd, pack, torn_end_expected=unsealed):
+            if record.header.is_void or (pack, record.offset) in self._deleted:
+                continue
             try:
                 yield read(fd, pack, record)
             except (PackDamaged, EncodingError) as error:
@@ -238,37 +243,38 @@ def _verify(reader: IndexReader, root: Path, on_progress: OnProgress | None) -> 
         for path, of_pack in groupby(page, key=attrgetter("pack")):
             records = list(of_pack)
             try:
-                problems += _verify_pack(root, path, records)
+                found = _verify_pack(root, path, records)
             except OSError as error:
-                missing[Problem(path, f"It cannot be opened ({error.strerror})")] += len(records)
+                lost = sum(map(reader.is_there, records))  # a deletion takes packs away
+                missing[Problem(path, f"It cannot be opened ({error.strerror})")] += lost
+            else:
+                problems += [problem for record, problem in found if reader.is_there(record)]
         count += len(page)
         size += sum(record.length for record in page)
         if on_progress is not None:
             on_progress(count, max(total, count))
-    for (path, reason), lost in missing.items():
+    for (path, reason), lost in (+missing).items():
         problems.append(Problem(path, f"{reason}: {lost} instances are missing."))
     return VerifyReport(count, size, problems)
 
 
-def _verify_pack(root: Path, path: str, records: list[StoredRecord]) -> list[Problem]:
+def _verify_pack(
+    root: Path, path: str, records: list[StoredRecord]
+) -> list[tuple[StoredRecord, Problem]]:
     """Return what is wrong with some records of a pack. Raises OSError if it cannot be opened."""
     problems = []
     fd = open_pack(root, path)
     try:
-        for _, offset, length, dataset_offset, digest in records:
+        for record in records:
+            _, offset, length, dataset_offset, digest, _ = record
             try:
                 actual = dataset_digest(fd, offset, length, dataset_offset)
             except (PackDamaged, OSError) as error:
-                problems.append(Problem(path, f"At byte {offset}: {error}"))
+                problems.append((record, Problem(path, f"At byte {offset}: {error}")))
                 continue
             if actual != digest:
                 reason = f"At byte {offset}: the data set is not what was received."
-                problems.append(Problem(path, reason))
+                problems.append((record, Problem(path, reason)))
     finally:
         os.close(fd)
     return problems
-
-
-def _remove_database(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)

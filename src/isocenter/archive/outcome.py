@@ -1,7 +1,8 @@
 """What became of an instance that somebody brought: one word, and a reason for a person."""
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Disposition(Enum):
@@ -21,11 +22,24 @@ class Disposition(Enum):
 KEPT = frozenset({Disposition.STORED, Disposition.DUPLICATE, Disposition.QUARANTINED})
 
 
+class Subject(Protocol):
+    """What is known of an instance: its SOP class, and its header as the scanner found it."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+    @property
+    def header(self) -> Mapping[int, bytes]: ...
+
+
 class Outcome(NamedTuple):
-    """A disposition, and one sentence without patient data that explains it."""
+    """A disposition, and one sentence without patient data that explains it.
+
+    `subject` is the instance, where its header was read before its fate was decided.
+    """
 
     disposition: Disposition
     reason: str = ""
+    subject: Subject | None = None
 
     @property
     def kept(self) -> bool:

@@ -7,6 +7,12 @@ from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import StoredInstance
 from isocenter.archive.tar import PackDamaged
 
+_ERASED = bytes(8)
+"""How no data set begins, in any transfer syntax: as one that was deleted after it was looked up.
+
+To see that costs nothing. A record is erased while nobody has its pack open: it is whole or gone.
+"""
+
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
@@ -34,13 +40,15 @@ class PackReader:
         piece = os.pread(self._fd, size, instance.offset + instance.dataset_offset + start)
         if len(piece) != size:
             raise PackDamaged(f"The pack {instance.pack} ends inside an instance.")
+        if start == 0:
+            _require_data(piece)
         return piece
 
     def read_at_once(self, instance: StoredInstance, start: int, size: int) -> memoryview | None:
         """The same without waiting for a disk: None where the bytes are not all in memory.
 
         They lie in one of two buffers that take turns: the call after the next overwrites them.
-        Memory that is used again costs a third of what fresh pages do.
+        Memory that is used again costs a third of what fresh pages do. Raises PackDamaged.
         """
         if instance.pack != self._pack or not _NOWAIT:
             return None
@@ -53,10 +61,19 @@ class PackReader:
             count = os.preadv(self._fd, [piece], at, _NOWAIT)
         except OSError:  # EAGAIN: not in memory; EOPNOTSUPP: this file system cannot tell
             return None
-        return piece if count == size else None
+        if count != size:
+            return None
+        if start == 0:
+            _require_data(piece)
+        return piece
 
     def close(self) -> None:
         """Close the pack that is open, if any."""
         if self._fd >= 0:
             os.close(self._fd)
         self._fd, self._pack = -1, ""
+
+
+def _require_data(beginning: bytes | memoryview) -> None:
+    if beginning[: len(_ERASED)] == _ERASED:
+        raise PackDamaged("The instance was deleted while it was about to be read.")

@@ -24,6 +24,11 @@ class Arrival(NamedTuple):
     header: dict[int, bytes]
     received_at: int
 
+    @property
+    def sop_class_uid(self) -> str:
+        """The SOP class that the data set names."""
+        return self.identity.sop_class_uid
+
     def file_meta(self) -> bytes:
         """The preamble and file meta information that our Part 10 file begins with."""
         announced = self.announcement
@@ -138,6 +143,9 @@ class PackRecord:
 @contextmanager
 def mapped(fd: int, offset: int, length: int) -> Iterator[memoryview]:
     """Map `length` bytes of a file at `offset` for reading, as a view that ends with the block."""
+    if not length:  # which mmap takes for "to the end", and finds none
+        yield memoryview(b"")
+        return
     before = offset % mmap.ALLOCATIONGRANULARITY
     with mmap.mmap(fd, before + length, access=mmap.ACCESS_READ, offset=offset - before) as pages:
         whole = memoryview(pages)

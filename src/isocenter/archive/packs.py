@@ -141,6 +141,11 @@ class PackStore:
         self._surplus_noticed = False
         return taken
 
+    def take_study(self, study_instance_uid: str) -> list[OpenPack]:
+        """Withdraw the idle packs of a study, to seal them."""
+        with self._lock:
+            return self._idle.pop(study_instance_uid, [])
+
     def has_surplus(self) -> bool:
         """Whether more studies than OPEN_PACKS have idle packs; said once until some are taken."""
         if self._surplus_noticed or len(self._idle) <= OPEN_PACKS:
@@ -191,17 +196,28 @@ class PackStore:
         date = study_date if len(study_date) == 8 and study_date.isdigit() else ""
         date = date or time.strftime("%Y%m%d")
         folder = self.root / date[:4] / date[4:6] / date[6:8] / study_instance_uid
-        folder.mkdir(parents=True, exist_ok=True)
         name = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(4)}.tar"
         path = (folder / name).relative_to(self.root).as_posix()
         marker = self.markers / name
         marker.write_text(path)
         try:
-            fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+            fd = _make_file(folder / name)
         except OSError:
             marker.unlink(missing_ok=True)
             raise
         return OpenPack(path, folder, marker, fd)
+
+
+def _make_file(path: Path) -> int:
+    """Make a pack's file and the folders above it; a deletion may remove an empty one meanwhile."""
+    for again in (True, True, False):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        except FileNotFoundError:
+            if not again:
+                raise
+    raise AssertionError
 
 
 def write_fully(fd: int, buffers: list[bytes | memoryview], offset: int) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from xxhash import xxh3_64
 
 from isocenter.archive.index import INDEX_ATTRIBUTES, IndexEntry
+from isocenter.archive.pack_locks import keep_from_erasure
 from isocenter.archive.pack_record import mapped
 from isocenter.archive.packs import READ_SIZE
 from isocenter.archive.tar import BLOCK, PackDamaged, RecordHeader, decode_header, padding
@@ -28,7 +29,7 @@ class Record(NamedTuple):
 
 
 def walk_records(fd: int, start: int = 0) -> Iterator[Record]:
-    """Yield the whole records of an open pack; stop at the end, or at a torn one.
+    """Yield the whole records of an open pack, voids included; stop at the end, or at a torn one.
 
     Raises PackDamaged where the bytes are neither a record nor the end of the archive.
     """
@@ -90,5 +91,10 @@ def dataset_digest(fd: int, offset: int, length: int, dataset_offset: int) -> in
 
 
 def open_pack(root: Path, pack: str) -> int:
-    """Return a file descriptor for reading a pack. Raises OSError."""
-    return os.open(root / pack, os.O_RDONLY | os.O_CLOEXEC)
+    """Return a file descriptor for reading a pack; until it is closed nothing is erased there.
+
+    Raises OSError.
+    """
+    fd = os.open(root / pack, os.O_RDONLY | os.O_CLOEXEC)
+    keep_from_erasure(fd)
+    return fd

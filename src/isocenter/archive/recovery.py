@@ -3,7 +3,7 @@
 A marker in `open/` names each of them. Their whole records are offered to the index, which knows
 most of them; a record that it does not know is checked against its digest first. What follows the
 last whole, intact record was never acknowledged and is cut off. Then the pack is sealed like any
-other.
+other. A record that was deleted, and is only still to be taken out of its pack, stays unknown.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
+from isocenter.archive.deletion.pending import PendingRemovals
 from isocenter.archive.index import IndexEntry, Outcome
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.layout import MARKERS, PACKS, QUARANTINE
@@ -43,8 +44,16 @@ class Recovered(NamedTuple):
     bytes_cut: int
 
 
-def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quarantine) -> Recovered:
+def recover(
+    root: Path,
+    markers: Path,
+    index: ArchiveIndex,
+    quarantine: Quarantine,
+    deleted: PendingRemovals,
+) -> Recovered:
     """Bring the packs that `markers` names, and the index, to the state that was acknowledged.
+
+    What is `deleted` is not brought back.
 
     Raises OSError and ArchiveIndexError; then nothing has been lost, and it can be run again.
     """
@@ -57,7 +66,7 @@ def recover(root: Path, markers: Path, index: ArchiveIndex, quarantine: Quaranti
     for marker in sorted(markers.rglob("*.tar")):
         pack = _named_by(marker, root, all_packs)
         if pack is not None:
-            found, removed = _recover_pack(root, pack, index, quarantine)
+            found, removed = _recover_pack(root, pack, index, quarantine, deleted)
             packs, records, cut = packs + 1, records + found, cut + removed
         marker.unlink()
     return Recovered(packs, records, cut)
@@ -77,14 +86,20 @@ def _named_by(marker: Path, root: Path, all_packs: Callable[[], Mapping[str, str
 def recover_archive(folder: Path, index: ArchiveIndex) -> Recovered:
     """Recover what any process of the last run left open in the archive in `folder`."""
     packs, markers = folder / PACKS, folder / MARKERS
-    recovered = recover(packs, markers, index, Quarantine(folder / QUARANTINE))
+    deleted = PendingRemovals(folder)
+    recovered = recover(packs, markers, index, Quarantine(folder / QUARANTINE), deleted)
     if recovered.packs:
         log.warning("recovered after an unclean stop", **recovered._asdict())
+    deleted.apply(index, INDEX_SECONDS)
     return recovered
 
 
 def _recover_pack(
-    root: Path, pack: str, index: ArchiveIndex, quarantine: Quarantine
+    root: Path,
+    pack: str,
+    index: ArchiveIndex,
+    quarantine: Quarantine,
+    deleted: PendingRemovals,
 ) -> tuple[int, int]:
     refused: list[tuple[IndexEntry, str]] = []
 
@@ -99,7 +114,7 @@ def _recover_pack(
         for record, entry in _intact_records(fd, pack, index):
             end = end_of(record)
             count += 1
-            if entry is not None:
+            if entry is not None and (pack, entry.offset) not in deleted:
                 index.submit(entry, note_refusal)
         os.ftruncate(fd, end)
         write_fully(fd, [END_OF_ARCHIVE], end)
@@ -132,7 +147,8 @@ def _intact_records(
     while position is not None:
         try:
             for record in walk_records(fd, position):
-                found.append((record, _missing_entry(fd, pack, record, index)))
+                if not record.header.is_void:
+                    found.append((record, _missing_entry(fd, pack, record, index)))
                 position = end_of(record)
         except (PackDamaged, EncodingError) as error:
             log.warning("a pack holds a torn record", pack=pack, error=str(error))

@@ -19,11 +19,14 @@ from sqlalchemy.exc import DBAPIError
 from isocenter.archive.archive import Archive
 from isocenter.archive.index import IndexUnavailable
 from isocenter.archive.index.entry import Location
-from isocenter.archive.index.schema import quarantine
+from isocenter.archive.index.schema import instance, quarantine, series, study
+from isocenter.archive.index.uids import pack_uid, unpack_uid
 from isocenter.archive.layout import MARKERS
 from isocenter.archive.packs import sync_folder
+from isocenter.archive.query.visibility import seeing
 from isocenter.archive.records import dataset_digest, open_pack
 from isocenter.archive.tar import PackDamaged
+from isocenter.security.access import Scope
 
 FLUSH_SECONDS = 10.0
 
@@ -64,17 +67,17 @@ class Safekeeping:
         self._archive = archive
 
     def survey(
-        self, instances: Sequence[SopInstance], sender: str
+        self, instances: Sequence[SopInstance], sender: str, scope: Scope
     ) -> tuple[list[Found], list[Unsafe]]:
         """What is stored, in the order in which it lies on the disk, and what is not as asked.
 
-        `sender` is the AE title that wants to know. An instance whose bytes differed when that
-        sender sent them was kept aside: what the sender holds is not what is stored, so it is not
-        vouched for.
+        What is outside of `scope` is not there, whatever its class. `sender` is the AE title that
+        wants to know. An instance whose bytes differed when that sender sent them was kept aside:
+        what the sender holds is not what is stored, so it is not vouched for.
 
         Raises IndexUnavailable: then nothing is known.
         """
-        found, unsafe = self._locate(instances)
+        found, unsafe = self._locate(instances, scope)
         aside = self._kept_aside([instances[one.position][1] for one in found], sender)
         kept = [one for one in found if instances[one.position][1] not in aside]
         unsafe += [
@@ -95,11 +98,19 @@ class Safekeeping:
         self._sync_markers()
         return unsafe
 
-    def _locate(self, instances: Sequence[SopInstance]) -> tuple[list[Found], list[Unsafe]]:
+    def _locate(
+        self, instances: Sequence[SopInstance], scope: Scope
+    ) -> tuple[list[Found], list[Unsafe]]:
         index = self._archive.index
         if index.backlog:
             index.flush(FLUSH_SECONDS)
         locations = [index.locate(uid) for _, uid in instances]
+        if scope.labels is not None:
+            seen = self._seen([uid for _, uid in instances], sorted(scope.labels))
+            locations = [
+                location if uid in seen else None
+                for (_, uid), location in zip(instances, locations, strict=True)
+            ]
         found: list[Found] = []
         unsafe: list[Unsafe] = []
         for position, location in enumerate(locations):
@@ -110,6 +121,20 @@ class Safekeeping:
             else:
                 found.append(Found(position, location))
         return found, unsafe
+
+    def _seen(self, uids: Sequence[str], labels: Sequence[str]) -> frozenset[str]:
+        """Those of some instances whose studies have one of the labels."""
+        wanted = (
+            select(instance.c.uid)
+            .join_from(instance, series, series.c.id == instance.c.series)
+            .join(study, study.c.id == series.c.study)
+            .where(instance.c.uid.in_([pack_uid(uid) for uid in uids]), seeing(labels)(study))
+        )
+        try:
+            with self._archive.index.connect_labelled() as connection:
+                return frozenset(map(unpack_uid, connection.execute(wanted).scalars()))
+        except DBAPIError as error:
+            raise IndexUnavailable(f"The index could not be read: {error.orig}.") from error
 
     def _kept_aside(self, uids: Sequence[str], sender: str) -> frozenset[str]:
         wanted = select(quarantine.c.sop_instance_uid).where(

@@ -82,11 +82,11 @@ class SlowLane:
         if known is None:
             self._store(instance, spool, arrival)
         elif known == spool.digest:
-            _drop(instance, spool, Outcome(Disposition.DUPLICATE))
+            _drop(instance, spool, Outcome(Disposition.DUPLICATE, "", arrival))
         elif self._duplicates == "reject":
-            _drop(instance, spool, Outcome(Disposition.CONFLICT, CONFLICT_REASON))
+            _drop(instance, spool, Outcome(Disposition.CONFLICT, CONFLICT_REASON, arrival))
         else:
-            self._janitor.submit(partial(self._quarantine_spool, instance, spool))
+            self._janitor.submit(partial(self._quarantine_spool, instance, spool, arrival))
 
     def _store(self, instance: IncomingInstance, spool: Spool, arrival: Arrival) -> None:
         identity = arrival.identity
@@ -114,15 +114,16 @@ class SlowLane:
             self._decide_later(partial(self._on_recorded, instance, pack, entry))
         spool.discard()
 
-    def _quarantine_spool(self, instance: IncomingInstance, spool: Spool) -> None:
+    def _quarantine_spool(self, instance: IncomingInstance, spool: Spool, arrival: Arrival) -> None:
+        outcome = Outcome(Disposition.QUARANTINED, CONFLICT_REASON, arrival)
         with _refusals_reported(instance, spool):
             if self._index.is_quarantined(spool.announcement.sop_instance_uid, spool.digest):
-                _drop(instance, spool, Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
+                _drop(instance, spool, outcome)
                 return
             kept = self._quarantine.keep_spool(spool, CONFLICT_REASON)
             self._index.record_quarantine(kept, INDEX_SECONDS)
             log.warning("quarantined an object", path=kept.path, reason=kept.reason)
-            instance.on_outcome(Outcome(Disposition.QUARANTINED, CONFLICT_REASON))
+            instance.on_outcome(outcome)
 
     def _quarantine_record(self, entry: IndexEntry, reason: str) -> None:
         try:

@@ -6,7 +6,9 @@ us. Two things are ours, and harmless to any tar reader:
 * the header of a record is written *after* its data, because C-STORE does not announce a size:
   a header of zeros therefore marks a record that was never finished;
 * the group name holds the xxh3-64 digest of the data set, so that a pack can be checked, and the
-  index rebuilt, from the pack alone.
+  index rebuilt, from the pack alone;
+* where a record was deleted from a pack that others stay in, there is a *void*: a member called
+  `deleted` that is nothing but zeros, so that everything behind it stays where it was.
 """
 
 import string
@@ -21,6 +23,7 @@ END_OF_ARCHIVE = bytes(2 * BLOCK)
 
 _MAGIC, _MAGIC_OFFSET = b"ustar\0", 257
 _OWNER = b"isocenter"
+_VOID = "deleted"
 _DIGEST_PREFIX = "xxh3-"
 _OCTAL_SIZE_LIMIT = 8**11
 _OCTAL_DIGITS = b"01234567"
@@ -39,6 +42,11 @@ class RecordHeader(NamedTuple):
     digest: int
     received_at: int
 
+    @property
+    def is_void(self) -> bool:
+        """Whether a record was deleted here."""
+        return self.name == f"/{_VOID}"
+
 
 def padding(size: int) -> int:
     """Return how many bytes fill a record of `size` bytes up to the next block."""
@@ -52,6 +60,16 @@ def encode_header(
 
     Both UIDs have at most 64 characters, so they always fit ustar's prefix and name fields.
     """
+    name = f"{sop_instance_uid}.dcm"
+    return _encode(series_instance_uid, name, size, digest, received_at)
+
+
+def encode_void(size: int) -> bytes:
+    """Return the header of a deleted record that took `size` bytes."""
+    return _encode("", _VOID, size, 0, 0)
+
+
+def _encode(prefix: str, name: str, size: int, digest: int, received_at: int) -> bytes:
     if size < _OCTAL_SIZE_LIMIT:
         size_field = b"%011o\0" % size
     else:  # base-256, understood by GNU tar, BSD tar and Python's tarfile
@@ -59,7 +77,7 @@ def encode_header(
     group = b"xxh3-%016x" % digest
     head = b"".join(
         (
-            (sop_instance_uid.encode("ascii") + b".dcm").ljust(100, b"\0"),
+            name.encode("ascii").ljust(100, b"\0"),
             b"0000644\0",  # mode
             b"0000000\0",  # uid
             b"0000000\0",  # gid
@@ -75,7 +93,7 @@ def encode_header(
             _OWNER.ljust(32, b"\0"),
             group.ljust(32, b"\0"),
             bytes(16),
-            series_instance_uid.encode("ascii").ljust(155, b"\0"),
+            prefix.encode("ascii").ljust(155, b"\0"),
             bytes(12),
         )
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from isocenter.server.addressing import DEFAULT_PORT
 from isocenter.server.config import Config
-from isocenter.server.config_values import Durability, is_loopback
+from isocenter.server.config_security import Listener
+from isocenter.server.config_values import Durability
 from isocenter.server.peer_address import DEFAULT_CALLED_AE
 
 _PROMISES: dict[Durability, str] = {
@@ -18,18 +20,22 @@ _PROMISES: dict[Durability, str] = {
 }
 
 
-def start_banner(config: Config, file: Path | None = None, port: int | None = None) -> str:
-    """The text for a terminal; `port` is the real one where the configured one is 0."""
-    listen = config.listen
-    port = listen.port if port is None else port
-    reach = (
-        "this machine only" if is_loopback(listen.host) else "ANYONE on the network, unencrypted"
-    )
-    peer, program = _as_typed(config, port), _program()
+def start_banner(
+    config: Config, file: Path | None = None, ports: Mapping[str, int] | None = None
+) -> str:
+    """The text for a terminal; `ports` are the real ones where configured ones are 0."""
+    ports = ports or {}
+    peer, program = _as_typed(config, ports.get("listen", config.listen.port)), _program()
+    if config.listen.uses_tls:
+        peer += " --tls"
+    listening = [
+        f"Isocenter is listening as {config.node.ae_title} on "
+        f"{_joined(listener.host, ports.get(name, listener.port))} ({_reach(listener)})."
+        for name, listener in config.all_listeners.items()
+    ]
     return "\n".join(
         (
-            f"Isocenter is listening as {config.node.ae_title} on {_joined(listen.host, port)}"
-            f" (plain DICOM, reachable by {reach}).",
+            *listening,
             f"  Data goes to     {config.node.data_directory.absolute()}",
             f"  Durability       {_PROMISES[config.storage.durability]}",
             f"  Configuration    {file if file else 'built-in defaults'}",
@@ -42,6 +48,16 @@ def start_banner(config: Config, file: Path | None = None, port: int | None = No
             "Ctrl-C stops it.",
         )
     )
+
+
+def _reach(listener: Listener) -> str:
+    """How one talks here, and who can."""
+    if listener.uses_tls:
+        who = "known peers" if listener.wants_known_ae else "whoever reaches it"
+        return f"TLS, for {who}"
+    if listener.is_local:
+        return "plain DICOM, reachable by this machine only"
+    return "plain DICOM, INSECURE: readable by anyone on the network"
 
 
 def _program() -> str:

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from isocenter.cli.tls_options import tls_options
 from isocenter.cli.verbosity import say, verbosity_options
 from isocenter.server.calling import destination_of
 
 if TYPE_CHECKING:
+    from isocenter.server.calling_tls import TLSWish
     from isocenter.upperlayer.user_information import UserIdentity
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 MINIMUM_PDU, MAXIMUM_PDU = 4096, 1 << 20
+MAXIMUM_TOKEN = 16 * 1024  # bytes, as much as a node of ours takes
 MAXIMUM_PASSCODE = 1024  # bytes; far from the 64 KiB of an item (PS3.7 D.3.3.7.1)
 A_DAY = 86400.0  # what a timeout of 0, "no limit", comes to
 PORT = click.IntRange(1, 65535)
@@ -43,6 +46,8 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
         response_timeout: float,
         user: str | None,
         password_file: str | None,
+        tls: TLSWish,
+        jwt_file: str | None,
         **arguments: Any,
     ) -> Any:
         destination = destination_of(
@@ -55,21 +60,29 @@ def association_options(function: Callable[..., Any]) -> Callable[..., Any]:
             connect_timeout=connect_timeout or A_DAY,
             association_timeout=association_timeout or A_DAY,
             response_timeout=response_timeout or A_DAY,
-            user_identity=_user_identity(user, password_file),
+            tls=tls,
+            user_identity=_user_identity(user, password_file, jwt_file),
         )
-        say(f"{destination.calling_ae} calls {destination}.")
+        over = "" if destination.ssl_context is None else " over TLS"
+        say(f"{destination.calling_ae} calls {destination}{over}.")
         return function(destination=destination, **arguments)
 
-    decorated: Callable[..., Any] = verbosity_options(command)
+    decorated: Callable[..., Any] = tls_options(verbosity_options(command))
     for decorate in reversed(_ASSOCIATION_OPTIONS):
         decorated = decorate(decorated)
     return decorated
 
 
-def _user_identity(user: str | None, password_file: str | None) -> UserIdentity | None:
+def _user_identity(
+    user: str | None, password_file: str | None, jwt_file: str | None
+) -> UserIdentity | None:
     """What is told of the user (PS3.7 D.3.3.7.1). Raises OSError."""
     from isocenter.upperlayer.user_information import UserIdentity, UserIdentityType
 
+    if jwt_file is not None:
+        if user is not None or password_file is not None:
+            raise click.UsageError("--jwt-file takes the place of --user and --password-file.")
+        return UserIdentity(UserIdentityType.JWT, _token(Path(jwt_file)))
     if user is None:
         if password_file is not None:
             raise click.UsageError("--password-file needs --user.")
@@ -79,6 +92,15 @@ def _user_identity(user: str | None, password_file: str | None) -> UserIdentity 
     with Path(password_file).open("rb") as stream:
         passcode = stream.readline(MAXIMUM_PASSCODE).rstrip(b"\r\n")
     return UserIdentity(UserIdentityType.USERNAME_AND_PASSCODE, user.encode(), passcode)
+
+
+def _token(path: Path) -> bytes:
+    """The JSON Web Token in a file. Raises OSError."""
+    with path.open("rb") as stream:
+        token = stream.read(MAXIMUM_TOKEN + 1).strip()
+    if not token or len(token) > MAXIMUM_TOKEN or token.split() != [token]:
+        raise click.UsageError(f"{path} holds no JSON Web Token, or one that is too long.")
+    return token
 
 
 def config_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -181,14 +203,24 @@ _ASSOCIATION_OPTIONS: tuple[Decorator, ...] = (
         metavar="BYTES",
         help="The largest PDU that we accept.",
     ),
-    not_yet("+tls", "--tls", what="connections are plain DICOM, TLS comes in a later version"),
     click.option(
-        "-usr", "--user", "user", metavar="NAME", help="Tell the peer this user name (unencrypted)."
+        "-usr",
+        "--user",
+        "user",
+        metavar="NAME",
+        help="Tell the peer this user name (secret with --tls only).",
     ),
     click.option(
         "--password-file",
         metavar="FILE",
-        help="With --user: tell the passcode in the first line of FILE, too (unencrypted).",
+        help="With --user: tell the passcode in the first line of FILE, too (likewise).",
+    ),
+    click.option(
+        "--jwt-file",
+        "--jwt",
+        "jwt_file",
+        metavar="FILE",
+        help="Tell the peer the JSON Web Token in FILE instead.",
     ),
     config_option,
 )

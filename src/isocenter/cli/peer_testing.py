@@ -27,6 +27,7 @@ from isocenter.dictionary.transfer_syntaxes import (
     IMPLICIT_VR_LITTLE_ENDIAN,
 )
 from isocenter.errors import IsocenterError
+from isocenter.server.calling_tls import TLSWish, client_tls, examiner
 from isocenter.server.peer_address import PeerAddress, address_of
 from isocenter.services.service_names import ServiceName, service_name
 
@@ -89,10 +90,10 @@ class Trial:
         }
 
 
-def try_peers(peers: Mapping[str, Peer], calling_ae: str) -> list[Trial]:
+def try_peers(peers: Mapping[str, Peer], calling_ae: str, config: str | None) -> list[Trial]:
     """Try each peer, several at a time; the outcomes are in their order."""
     with ThreadPoolExecutor(AT_A_TIME) as threads:
-        return list(threads.map(lambda name: _try(name, peers[name], calling_ae), peers))
+        return list(threads.map(lambda name: _try(name, peers[name], calling_ae, config), peers))
 
 
 def show_trial(trial: Trial) -> None:
@@ -115,10 +116,10 @@ def show_trial(trial: Trial) -> None:
         )
 
 
-def _try(name: str, peer: Peer, calling_ae: str) -> Trial:
+def _try(name: str, peer: Peer, calling_ae: str, config: str | None) -> Trial:
     negotiated = None
     try:
-        with _destination(address_of(name, peer), calling_ae).connect(
+        with _destination(address_of(peer), calling_ae, config).connect(
             [(sop_class, _SYNTAXES) for sop_class in _PROPOSED]
         ) as association:
             negotiated = _agreed(association)
@@ -133,11 +134,18 @@ def _try(name: str, peer: Peer, calling_ae: str) -> Trial:
     return Trial(name, milliseconds, negotiated, trouble, exit_codes.FAILED_STATUS)
 
 
-def _destination(address: PeerAddress, calling_ae: str) -> Destination:
+def _destination(address: PeerAddress, calling_ae: str, config: str | None) -> Destination:
     from isocenter.services.association import Destination
 
+    tls = client_tls(TLSWish(), config) if address.tls else None
     return Destination(
-        address.host, address.port, called_ae=address.ae_title, calling_ae=calling_ae, window=WINDOW
+        address.host,
+        address.port,
+        called_ae=address.ae_title,
+        calling_ae=calling_ae,
+        ssl_context=None if tls is None else tls.current(),
+        examine=None if tls is None else examiner(tls, address),
+        window=WINDOW,
     )
 
 

@@ -69,10 +69,11 @@ def _study(uid: str, config: str | None, data: str | None) -> Iterator[Input]:
     from isocenter.archive.layout import PACKS
     from isocenter.archive.retrieve import select_instances
     from isocenter.cli.local_archive import archive_config, readable_index
+    from isocenter.security.access import ALL_STUDIES
 
     settings = archive_config(config, data)
     with readable_index(settings) as index:
-        selection = select_instances(index, "STUDY", "STUDY", {0x0020000D: uid})
+        selection = select_instances(index, "STUDY", "STUDY", {0x0020000D: uid}, scope=ALL_STUDIES)
         if not len(selection):
             raise CommandFailed(
                 f"The archive in {settings.node.data_directory} holds no study {uid}.",

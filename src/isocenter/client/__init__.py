@@ -12,6 +12,7 @@ Data sets are pydicom's. Errors derive from `isocenter.errors.IsocenterError`.
 from isocenter.client.connecting import connect
 from isocenter.client.connection import Connection
 from isocenter.client.errors import InputError, KeysNotSupported, RequestFailed
+from isocenter.server.calling_tls import TLSWish
 from isocenter.services.query_options import QueryOptions
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "KeysNotSupported",
     "QueryOptions",
     "RequestFailed",
+    "TLSWish",
     "connect",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from isocenter.client.connection import Connection
 from isocenter.server.calling import destination_of
+from isocenter.server.calling_tls import TLSWish
 from isocenter.services.query_options import QueryOptions
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def connect(
     association_timeout: float = 30.0,
     response_timeout: float = 60.0,
     maximum_length: int = 131072,
+    tls: TLSWish | bool | None = None,
     ssl_context: ssl.SSLContext | None = None,
     user_identity: UserIdentity | None = None,
 ) -> Connection:
@@ -44,7 +46,9 @@ def connect(
         association_timeout: seconds for the answers to association and release requests.
         response_timeout: seconds for each DIMSE response; every pending one starts them anew.
         maximum_length: bytes of the longest P-DATA-TF that we take (PS3.8 D.1).
-        ssl_context: a TLS context; without one the connection is plain.
+        tls: True for TLS with this node's certificate and the CAs that it trusts, or a `TLSWish`
+            that says more; None does as the peer's configuration says.
+        ssl_context: a TLS context of your own, in place of `tls`; it decides alone whom it trusts.
         user_identity: what the peer is told of the user (PS3.7 D.3.3.7); unencrypted without TLS.
 
     Returns:
@@ -53,7 +57,9 @@ def connect(
 
     Raises:
         AddressError, ConfigError: `peer` cannot be understood, or the configuration is wrong.
-        ConnectFailed, ConnectTimeout: nothing listens there, or it does not answer.
+        CertificateProblem: the certificates for TLS are missing, or cannot be used.
+        ConnectFailed, ConnectTimeout: nothing listens there, it does not answer, or it is not who
+            was meant.
         AssociationRejectedError, AssociationAbortedError: the node does not want us.
     """
     destination = destination_of(
@@ -66,6 +72,7 @@ def connect(
         connect_timeout=connect_timeout,
         association_timeout=association_timeout,
         response_timeout=response_timeout,
+        tls=TLSWish(enabled=tls) if isinstance(tls, bool) else tls,
         ssl_context=ssl_context,
         user_identity=user_identity,
     )

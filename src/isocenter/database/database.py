@@ -7,7 +7,7 @@ time and the others wait, which is no burden at some writes a second.
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from isocenter.database.erasure import NotErased, overwrite_log
 from isocenter.database.migration import Migrations, migrate
 from isocenter.errors import IsocenterError
 
@@ -55,6 +56,14 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._engine.dispose()
+
+    def erase_log(self) -> None:
+        """Overwrite what transactions left in the log, as far as nobody else is at work.
+
+        The log's blocks go back to the file system with the last connection.
+        """
+        with suppress(NotErased, sqlite3.Error), closing(connect(self.path)) as connection:
+            overwrite_log(connection, self.path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

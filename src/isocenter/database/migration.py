@@ -1,6 +1,7 @@
 """Bringing a database file to the present schema, with Alembic, when it is opened."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,9 @@ from typing import NamedTuple
 from sqlalchemy.exc import DBAPIError
 
 from isocenter.errors import IsocenterError
+
+_ALEMBIC = threading.Lock()
+"""Alembic keeps what it works on in a module of its own: one thread at a time."""
 
 
 class Migrations(NamedTuple):
@@ -29,7 +33,7 @@ def migrate(
 
     Raises `migrations.unusable`: the file is no database, another one, or a newer Isocenter's.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     connection = None
     try:
         connection = connect(path)
@@ -77,7 +81,7 @@ def _upgrade(connection: sqlite3.Connection, migrations: Migrations) -> None:
     config.set_main_option("script_location", str(migrations.folder).replace("%", "%%"))
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     try:
-        with engine.connect() as adapted:
+        with _ALEMBIC, engine.connect() as adapted:
             config.attributes["connection"] = adapted
             adapted.exec_driver_sql("BEGIN IMMEDIATE")
             # Several processes may open a new file at once: the second finds it made.

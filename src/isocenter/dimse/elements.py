@@ -77,8 +77,14 @@ def encode_comment(tag: int, text: str) -> bytes:
 
 
 def decode_comment(value: bytes) -> str:
-    """Text for people: whatever the peer's character set, this never fails."""
-    return value.strip(b"\0 ").decode("utf-8", "replace")
+    """Text for people: whatever the peer's character set, this never fails.
+
+    It may end up on a terminal or in a log, so nothing that they obey is let through.
+    """
+    text = value.strip(b"\0 ").decode("utf-8", "replace")
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def encode_tags(tag: int, tags: Sequence[int]) -> bytes:

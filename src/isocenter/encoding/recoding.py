@@ -7,10 +7,12 @@ once, and out of it for each response.
 """
 
 from collections.abc import Iterator
-from struct import calcsize
+from struct import Struct, calcsize
 
+from isocenter.dictionary.elements import sequence_tags
 from isocenter.dictionary.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
     TransferSyntax,
 )
 from isocenter.encoding.character_sets import (
@@ -20,7 +22,8 @@ from isocenter.encoding.character_sets import (
     decode_text,
     encode_text,
 )
-from isocenter.encoding.elements import Elements, RawElement
+from isocenter.encoding.elements import Elements, RawElement, decode_elements
+from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.forms import LONG_VRS, PADDED_WITH_SPACE, SHORT_VRS
 from isocenter.encoding.texts import value_text
 
@@ -31,6 +34,7 @@ _WORD_SIZES = {
     **dict.fromkeys(("FL", "OF", "OL", "SL", "UL"), calcsize("<L")),
     **dict.fromkeys(("FD", "OD", "OV", "SV", "UV"), calcsize("<Q")),
 }
+_IMPLICIT_HEADER = Struct("<HHI")
 _KNOWN_VRS = SHORT_VRS | LONG_VRS
 _PADDED = PADDED_WITH_SPACE | {"UI"}
 
@@ -74,8 +78,11 @@ def recoded_elements(
     """Neutral elements as a response in `syntax` needs them, with Specific Character Set.
 
     That is the requested one where it carries every text, UTF-8 otherwise, and none where ASCII
-    suffices (PS3.4 C.4.1.1.3.2, PS3.5 6.1.2.3).
+    suffices (PS3.4 C.4.1.1.3.2, PS3.5 6.1.2.3). What would make the response unreadable is left
+    empty.
     """
+    if syntax.implicit_vr:
+        elements = _sayable_without_vr(elements)
     character_set = choose_character_set(_texts_beyond_ascii(elements), requested_character_set)
     recoded = elements
     if character_set not in (None, UTF_8) or not syntax.little_endian:
@@ -84,6 +91,31 @@ def recoded_elements(
         return recoded
     named = RawElement("CS", character_set.encode("ascii"))
     return {**recoded, SPECIFIC_CHARACTER_SET: named}
+
+
+def _sayable_without_vr(elements: Elements) -> Elements:
+    """Without values that an implicit VR reader would take for a sequence, and stumble over.
+
+    It knows the VR by the tag alone. Some stored header has other bytes there, under a VR of its
+    own.
+    """
+    changed: Elements = {}
+    sequences = sequence_tags()
+    for tag, (vr, value) in elements.items():
+        if isinstance(value, list):
+            changed[tag] = RawElement(vr, [_sayable_without_vr(item) for item in value])
+        elif tag in sequences and not _is_sequence(tag, value):
+            changed[tag] = RawElement("SQ", [])
+    return elements | changed if changed else elements
+
+
+def _is_sequence(tag: int, value: bytes) -> bool:
+    header = _IMPLICIT_HEADER.pack(tag >> 16, tag & 0xFFFF, len(value))
+    try:
+        decode_elements(header + value, IMPLICIT_VR_LITTLE_ENDIAN)
+    except EncodingError:
+        return False
+    return True
 
 
 def neutral_text(element: RawElement) -> str:

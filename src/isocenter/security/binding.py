@@ -30,6 +30,8 @@ class CertificateFacts:
     dns_names: tuple[str, ...]
     sha256: str
     """The fingerprint of the whole certificate, 64 lower-case hexadecimal digits."""
+    addresses: tuple[str, ...] = ()
+    """Its IP addresses, as Python writes them."""
 
 
 class Binding(NamedTuple):

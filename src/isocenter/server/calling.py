@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from isocenter.server.calling_tls import TLSWish, client_tls, examiner
 from isocenter.server.peer_address import calling_ae_title, resolve_peer
 
 if TYPE_CHECKING:
     import ssl
 
+    from isocenter.security.tls import ClientTLS, ServerTLS
     from isocenter.services.association import Destination
     from isocenter.upperlayer.user_information import UserIdentity
 
@@ -26,17 +29,26 @@ def destination_of(
     connect_timeout: float,
     association_timeout: float,
     response_timeout: float,
+    tls: TLSWish | None = None,
     ssl_context: ssl.SSLContext | None = None,
     user_identity: UserIdentity | None = None,
 ) -> Destination:
     """The destination that `peer` means, with its configured transfer syntaxes; times in seconds.
 
-    Raises AddressError or ConfigError (`peer_address.resolve_peer`).
+    An `ssl_context` of the caller's own is used as it is, for whatever peer. Raises AddressError or
+    ConfigError (`peer_address.resolve_peer`), and CertificateProblem where TLS has what it needs
+    not at hand.
     """
     from isocenter.services.association import Destination
     from isocenter.upperlayer.limits import Timeouts
 
-    address = resolve_peer(peer, port, called_ae, config)
+    tls = tls or TLSWish()
+    address = resolve_peer(peer, port, called_ae, config, tls=tls.enabled)
+    examine = answering = None
+    if address.tls and ssl_context is None:
+        client = client_tls(tls, config)
+        ssl_context, examine = client.current(), examiner(client, address)
+        answering = partial(_answering, client)
     return Destination(
         host=address.host,
         port=address.port,
@@ -51,6 +63,15 @@ def destination_of(
             idle=max(LEAST_IDLE, response_timeout),
         ),
         ssl_context=ssl_context,
+        examine=examine,
         transfer_syntaxes=address.transfer_syntaxes,
         user_identity=user_identity,
+        answering_tls=answering,
     )
+
+
+def _answering(client: ClientTLS) -> ServerTLS:
+    """With the files with which we call a peer, what to answer with when it calls us."""
+    from isocenter.security.tls import ServerTLS
+
+    return ServerTLS(client.files)

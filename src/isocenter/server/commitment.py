@@ -17,6 +17,7 @@ import structlog
 
 from isocenter.archive.archive import Archive
 from isocenter.archive.safekeeping import NO_SUCH_OBJECT_INSTANCE, Found, Safekeeping
+from isocenter.archive.study_counts import count_instances
 from isocenter.archive.workflow.commitments import (
     JOB_KIND,
     Commitments,
@@ -27,6 +28,7 @@ from isocenter.archive.workflow.commitments import (
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.jobs import Backoff, Job, Jobs
 from isocenter.errors import IsocenterError
+from isocenter.server.audit import AuditDesk
 from isocenter.server.commitment_delivery import ReportDelivery, Requester
 from isocenter.server.config import Config
 from isocenter.server.io_priority import lower_io_priority
@@ -82,7 +84,10 @@ class CommitmentDesk:
         workflow: Workflow,
         peers: Peers,
         destinations: Destinations,
+        audit: AuditDesk,
     ) -> None:
+        self._archive = archive
+        self._audit = audit
         settings = self._settings = config.commitment
         self._commitments = Commitments(workflow, Jobs(workflow))
         self._safekeeping = Safekeeping(archive)
@@ -122,6 +127,7 @@ class CommitmentDesk:
             request.provider_ae,
             request.transaction_uid,
             request.references,
+            scope=request.scope,
             seconds=self._settings.retry_for,
             limit=self._settings.open_instances,
         )
@@ -191,6 +197,7 @@ class CommitmentDesk:
                 del failures[position]
             failures |= await self._unsafe(transaction, absent)
         await self._on_thread(self._commitments.checked, transaction.number, failures)
+        await self._tell(transaction, len(failures))
         log.info(
             "checked what commitment was asked for",
             calling_ae=transaction.requester_ae,
@@ -199,6 +206,16 @@ class CommitmentDesk:
         )
         return transaction._replace(failures=failures)
 
+    async def _tell(self, transaction: Transaction, failed: int) -> None:
+        """Have it kept for whom instances were read back."""
+        uids = [uid for _, uid in transaction.instances]
+        try:
+            studies = await self._on_thread(count_instances, self._archive.index, uids)
+        except IsocenterError as error:
+            log.error("could not tell of a commitment", error=error)
+            return
+        self._audit.vouched_for(transaction.requester_ae, studies, failed)
+
     async def _unsafe(self, transaction: Transaction, positions: Sequence[int]) -> dict[int, int]:
         """Why instances at some positions cannot be committed."""
         failures: dict[int, int] = {}
@@ -206,7 +223,11 @@ class CommitmentDesk:
             some = positions[start : start + SLICE]
             instances = [transaction.instances[position] for position in some]
             found, unsafe = await self._loop.run_in_executor(
-                self._check_thread, self._safekeeping.survey, instances, transaction.requester_ae
+                self._check_thread,
+                self._safekeeping.survey,
+                instances,
+                transaction.requester_ae,
+                transaction.scope,
             )
             for batch in _batches(found):
                 unsafe += await self._loop.run_in_executor(

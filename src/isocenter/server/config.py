@@ -90,13 +90,20 @@ class LimitsSection(Section):
         description="The largest A-ASSOCIATE-RQ PDU that is accepted.",
     )
     associations: int = Field(
-        default=1000, ge=1, le=65535, description="Connections open at one time, in all."
+        default=1000, ge=1, le=65535, description="Associations open at one time, in all."
     )
     associations_per_peer: int = Field(
         default=512,
         ge=1,
         le=65535,
-        description="Connections open at one time from one network address.",
+        description="Associations open at one time from one network address.",
+    )
+    half_open: int = Field(
+        default=256,
+        ge=8,
+        le=65535,
+        description="Connections that have no association yet, at one time; beyond them the oldest "
+        "one of the address that has most of them is closed for each new one.",
     )
     operations: int = Field(
         default=8,

@@ -49,7 +49,7 @@ class Listener(Section):
         description="The TCP port; 0 takes any free one. With TLS the default is 2762.",
     )
     backlog: int = Field(
-        default=512, ge=1, le=65535, description="Connections that may wait to be accepted."
+        default=2048, ge=1, le=65535, description="Connections that may wait to be accepted."
     )
     tls: Reach = Field(
         default="beyond-loopback",
@@ -177,12 +177,38 @@ class IdentitySection(Section):
         default="", description="The audience (`aud`) that it must name; by default the AE title."
     )
 
+    @model_validator(mode="after")
+    def _issuer_is_pinned(self) -> IdentitySection:
+        if self.jwt_key is not None and not self.jwt_issuer:
+            raise PydanticCustomError(
+                "jwt_issuer",
+                "jwt_key needs jwt_issuer, the one issuer whose tokens are accepted",
+            )
+        return self
+
+
+def checked_syslog(value: str) -> str:
+    """A syslog server, normalized; an empty text is none."""
+    from isocenter.security.audit.target import BadTarget, parse_target
+
+    try:
+        return str(parse_target(value)) if value.strip() else ""
+    except BadTarget as error:
+        raise PydanticCustomError("syslog", "{why}", {"why": str(error)}) from None
+
 
 class AuditSection(Section):
     """The audit trail (PS3.15 A.5): who did what with whose images."""
 
     enabled: bool = Field(default=True, description="Keep an audit trail.")
-    syslog: str = Field(
+    interval: Seconds = Field(
+        default=10.0,
+        ge=0.1,
+        le=3600,
+        description="How long an association may store before what it stored so far is told of, "
+        "one message for a study; what a crash can take with it.",
+    )
+    syslog: Annotated[str, AfterValidator(checked_syslog)] = Field(
         default="",
         description="HOST:PORT of a syslog server that gets every message over TLS (RFC 5425); "
         "without it the trail stays in the database.",

@@ -66,8 +66,9 @@ class FindSection(Section):
         default=60.0,
         ge=0,
         le=86400,
-        description="Seconds that the database may work on one query, waits for the peer not "
-        "counted; then it ends with status A700; 0 is no limit.",
+        description="Seconds that the database may work on one query, of the worklist too, or on "
+        "finding what a retrieve asks for; waits for the peer are not counted. Then it ends with "
+        "status A700 (a retrieve: A701); 0 is no limit.",
     )
     header_limit: int = Field(
         default=10_000,

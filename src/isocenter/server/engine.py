@@ -15,6 +15,7 @@ from isocenter.archive.query import HeaderReader, InvalidQuery, Rules, find
 from isocenter.archive.records import open_pack
 from isocenter.archive.retrieve import Selection, StoredInstance, select_instances
 from isocenter.encoding.elements import Elements
+from isocenter.security.access import Scope
 from isocenter.server.transcoder import ConvertedDataSet, Transcoder
 from isocenter.services.find_identifiers import InvalidIdentifier
 from isocenter.services.find_operation import Matches
@@ -41,15 +42,24 @@ class ArchiveSink:
 class ArchiveQueries:
     """The archive's query engine, as the C-FIND provider wants it.
 
-    `header_limit` bounds the stored headers that one query may read.
+    `header_limit` bounds the stored headers that one query may read, `time_limit` the seconds
+    that the database may work on it.
     """
 
-    def __init__(self, archive: Archive, header_limit: int | None) -> None:
+    def __init__(
+        self, archive: Archive, header_limit: int | None, time_limit: float | None
+    ) -> None:
         self._archive = archive
         self._header_limit = header_limit
+        self._time_limit = time_limit
 
     def find(
-        self, model: Model, level: str, identifier: Elements, options: QueryOptions
+        self,
+        model: Model,
+        level: str,
+        identifier: Elements,
+        options: QueryOptions,
+        scope: Scope,
     ) -> Matches:
         """Start a query that sees every instance acknowledged so far.
 
@@ -61,10 +71,12 @@ class ArchiveQueries:
                 model,
                 level,
                 identifier,
+                scope=scope,
                 rules=_rules(options),
                 relational=options.relational,
                 headers=HeaderReader(self._archive.packs.root),
                 header_limit=self._header_limit,
+                time_limit=self._time_limit,
             )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
@@ -81,19 +93,32 @@ def _rules(options: QueryOptions) -> Rules:
 
 
 class ArchiveInstances:
-    """The archive as the C-GET and C-MOVE providers want it."""
+    """The archive as the C-GET and C-MOVE providers want it.
 
-    def __init__(self, archive: Archive, transcoder: Transcoder) -> None:
+    `time_limit` bounds the seconds that the database may work to select instances.
+    """
+
+    def __init__(self, archive: Archive, transcoder: Transcoder, time_limit: float | None) -> None:
         self._archive = archive
         self._transcoder = transcoder
+        self._time_limit = time_limit
 
-    def select(self, model: Model, level: str, keys: Mapping[int, str]) -> SelectedInstances:
+    def select(
+        self, model: Model, level: str, keys: Mapping[int, str], scope: Scope
+    ) -> SelectedInstances:
         """The instances that an identifier names, of all that are acknowledged so far.
 
-        Raises InvalidIdentifier; IndexUnavailable.
+        Raises InvalidIdentifier; IndexUnavailable; SearchTookTooLong.
         """
         try:
-            selection = select_instances(_caught_up(self._archive), model, level, keys)
+            selection = select_instances(
+                _caught_up(self._archive),
+                model,
+                level,
+                keys,
+                scope=scope,
+                time_limit=self._time_limit,
+            )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
         return SelectedInstances(selection, self._archive.packs.root, self._transcoder)
@@ -107,6 +132,7 @@ class SelectedInstances:
         self._transcoder = transcoder
         self._selection = selection
         self.kinds = selection.kinds
+        self.studies = selection.studies
         self.batches = selection.batches
 
     def __len__(self) -> int:

@@ -34,6 +34,14 @@ class Parked(IsocenterError):
     """A job that nothing can be done about now: it waits to be claimed on another occasion."""
 
 
+class Later(IsocenterError):
+    """A job that is done for now, and due again at `due_at`, in seconds since the epoch."""
+
+    def __init__(self, due_at: float) -> None:
+        super().__init__("It is due again later.")
+        self.due_at = due_at
+
+
 class Hopeless(IsocenterError):
     """A job that no further attempt can help."""
 
@@ -46,8 +54,8 @@ class JobHandler(Protocol):
     async def run(self, job: Job) -> Callable[[], bool]:
         """Do the job; return what notes durably, on a thread, that it is done.
 
-        That returns False if the job was lost. Raises Parked, Hopeless, and any other error to
-        have the job tried again.
+        That returns False if the job was lost. Raises Parked, Later, Hopeless, and any other error
+        to have the job tried again.
         """
 
     def given_up(self, job: Job, error: str) -> bool:
@@ -58,8 +66,15 @@ class JobRunner:
     """Works on the jobs of one kind. For the loop's thread."""
 
     def __init__(
-        self, jobs: Jobs, handler: JobHandler, threads: Executor, backoff: Backoff
+        self,
+        jobs: Jobs,
+        handler: JobHandler,
+        threads: Executor,
+        backoff: Backoff,
+        *,
+        look_every: float = LOOK_EVERY,
     ) -> None:
+        self._look_every = look_every
         self._jobs = jobs
         self._handler = handler
         self._threads = threads
@@ -95,7 +110,7 @@ class JobRunner:
     async def _look_for_work(self) -> None:
         while True:
             self._wake.clear()
-            pause = LOOK_EVERY
+            pause = self._look_every
             try:
                 free = AT_ONCE - len(self._running)
                 if free > 0:
@@ -115,8 +130,8 @@ class JobRunner:
     async def _pause(self) -> float:
         due = await self._on_thread(self._jobs.next_due, self._handler.kind)
         if due is None:
-            return LOOK_EVERY
-        return min(max(due - self._jobs.clock(), 0.05), LOOK_EVERY)
+            return self._look_every
+        return min(max(due - self._jobs.clock(), 0.05), self._look_every)
 
     async def _run(self, job: Job) -> None:
         work = asyncio.get_running_loop().create_task(self._handler.run(job))
@@ -149,6 +164,10 @@ class JobRunner:
 
     async def _settle(self, job: Job, error: BaseException) -> None:
         """An attempt has failed."""
+        if isinstance(error, Later):
+            await self._on_thread(self._jobs.retry_at, job, error.due_at, "")
+            self.wake()
+            return
         reason = _in_words(error)
         if not isinstance(error, (IsocenterError, OSError)):
             log.error("a job failed on an error of ours", exc_info=error)

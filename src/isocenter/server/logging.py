@@ -36,6 +36,9 @@ FIELDS = frozenset(
             "peer",
             "host",
             "port",
+            "listener",
+            "tls",
+            "certificate",
             "calling_ae",
             "called_ae",
             "calling",
@@ -45,6 +48,7 @@ FIELDS = frozenset(
             "process",
             "user",
             "user_identity",
+            "verified",
         ),
         *(
             "worker",
@@ -95,7 +99,16 @@ FIELDS = frozenset(
             "free",
             "associations",
         ),
-        *("seconds", "milliseconds", "attempt", "retry_in", "durability", "expected", "found"),
+        *(
+            "days",
+            "seconds",
+            "milliseconds",
+            "attempt",
+            "retry_in",
+            "durability",
+            "expected",
+            "found",
+        ),
         # what went wrong
         *("error", "error_type", "at", "errno", "exit_code", "advice"),
     }

@@ -1,9 +1,10 @@
-"""The running node: accepts associations on one loop and serves them from one archive."""
+"""The running node: serves associations on one loop from one archive."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import socket
+from collections.abc import Mapping
 from functools import partial
 
 import structlog
@@ -11,32 +12,21 @@ import structlog
 from isocenter.archive.archive import Archive
 from isocenter.archive.layout import WORKFLOW_FILE
 from isocenter.archive.workflow import Workflow
-from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from isocenter.security.access import Rights
+from isocenter.server.acceptor import AssociationAcceptor
+from isocenter.server.admission import Admission
+from isocenter.server.audit import AuditDesk
+from isocenter.server.certificate_watch import CertificateWatch
 from isocenter.server.config import Config
 from isocenter.server.failures import FailureRecorder
+from isocenter.server.identity import IdentityCheck
+from isocenter.server.metrics import Figure, MetricsFile
 from isocenter.server.node_services import NodeServices
-from isocenter.server.peers import Peers, rights_of
-from isocenter.services.extended_negotiation import answer_extended
+from isocenter.server.peers import Peers
+from isocenter.server.reception import Arrival, Reception, TLSContexts
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.provider import ProvidedAssociation
-from isocenter.services.service_names import SERVICE_NAMES, ServiceName, service_name
-from isocenter.services.user_identity import acknowledge, identity_kind, user_name
 from isocenter.upperlayer.aio import RECEIVE_BUFFER_SIZE, AssociationProtocol
-from isocenter.upperlayer.causes import diagnose_refused_contexts, diagnose_rejection
-from isocenter.upperlayer.contexts import ContextAnswer
-from isocenter.upperlayer.events import AssociationRequested
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
-from isocenter.upperlayer.negotiation import negotiate, refuse, reject_as_user
-from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ, AssociateRQ
-from isocenter.upperlayer.reasons import (
-    PresentationRejectReason,
-    RejectResult,
-    RejectSource,
-    UserRejectReason,
-    describe_rejection,
-)
-from isocenter.upperlayer.user_information import UserIdentity, UserInformation
 
 QUIET_SECONDS = 1.0
 """At a stop, an association without traffic for this long is aborted at once."""
@@ -47,7 +37,14 @@ log = structlog.get_logger(__name__)
 class Node:
     """One network process of a node: its listener's connections, its services, its archive."""
 
-    def __init__(self, config: Config, archive: Archive, workflow: Workflow) -> None:
+    def __init__(
+        self,
+        config: Config,
+        archive: Archive,
+        workflow: Workflow,
+        contexts: Mapping[str, TLSContexts],
+        worker: str | None = None,
+    ) -> None:
         self.config = config
         self._loop = asyncio.get_running_loop()
         self.post = LoopPost(self._loop)
@@ -55,10 +52,11 @@ class Node:
         self.failures = FailureRecorder(
             config.node.data_directory / WORKFLOW_FILE, config.explain.keep
         )
+        self.audit = AuditDesk(config)
         self._receive_buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._associations: set[ProvidedAssociation] = set()
-        self._per_host: Counter[str] = Counter()
         limits = config.limits
+        admission: Admission[Arrival] = Admission(limits, self._loop.time)
         self._limits = AssociationLimits(
             maximum_length=limits.maximum_pdu, association_pdu=limits.association_pdu
         )
@@ -73,102 +71,67 @@ class Node:
             workflow,
             self.peers,
             self.failures,
+            self.audit,
             receive_buffer=self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
         )
-        self._acceptance = self._services.acceptance
-        self.service_for = self._acceptance.service_for
+        acceptance = self._services.acceptance
+        self.service_for = acceptance.service_for
+        self._acceptor = AssociationAcceptor(
+            config,
+            self.peers,
+            acceptance,
+            self.audit,
+            IdentityCheck(config),
+            admission.is_crowded,
+            self._services.commitment.associated,
+        )
+        self.answer = self._acceptor.answer
+        self._reception = Reception(
+            config, contexts, self._make_protocol, admission, self.failures, self.audit
+        )
+        self._admission = admission
+        self._certificates = CertificateWatch(config)
+        self._chores = [self._loop.create_task(self._certificates.run())]
+        if (file := config.metrics.file) is not None:
+            metrics = MetricsFile(file, worker, self._figures)
+            self._chores.append(self._loop.create_task(metrics.run()))
 
     @property
     def load(self) -> int:
         """How many connections are open."""
         return len(self._associations)
 
-    def make_protocol(self, *, crowded: bool = False) -> AssociationProtocol:
-        """Return the protocol for a new connection: asyncio's protocol factory.
+    def accept(self, listener: str, connection: socket.socket, host: str) -> None:
+        """Serve a connection that came in over a listener."""
+        self.take(Arrival(connection.detach(), listener, host, crowded=False))
 
-        `crowded` says that the node as a whole has too many already: the association will be
-        rejected.
-        """
+    def take(self, arrival: Arrival) -> None:
+        """Serve a connection; where it says `crowded` its association will be rejected."""
+        self._reception.take(arrival)
+
+    def _make_protocol(self, arrival: Arrival) -> AssociationProtocol:
         return AssociationProtocol(
-            partial(self._make_user, crowded=crowded),
+            partial(self._make_user, arrival),
             self._receive_buffer,
             limits=self._limits,
             timeouts=self._timeouts,
             write_timeout=self.config.limits.write_timeout,
         )
 
-    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
-        """Accept or reject an association (PS3.8 7.1)."""
-        request = requested.request
-        reject = refuse(request) or self._objection(association)
-        if reject is not None:
-            self._reject(association, request, reject)
-            return False
-        association.rights = self._rights(association)
-        association.maximum_operations = self.config.limits.operations
-        response = negotiate(
-            request,
-            self._acceptance.decisions(request, association.rights.services),
-            decide_roles=self._acceptance.decide_role,
-            answer_extended=answer_extended,
-            user_information=UserInformation(
-                maximum_length=self._limits.maximum_length,
-                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-            ),
-            asynchronous_operations_window=(self.config.limits.operations,) * 2,
-            answer_identity=acknowledge,
-        )
-        association.connection.accept(response)
-        self._tell_accepted(association, request, response)
-        self._services.commitment.associated(association)
-        return True
-
-    def _reject(
-        self, association: ProvidedAssociation, request: AssociateRQ, reject: AssociateRJ
-    ) -> None:
-        association.log.warning(
-            "rejected an association",
-            calling_ae=request.calling_ae_title,
-            called_ae=request.called_ae_title,
-            why=describe_rejection(reject.result, reject.source, reject.reason),
-        )
-        why = diagnose_rejection(reject, self.config.node.ae_title)
-        association.failed("association rejected", why)
-        association.connection.reject(reject)
-
-    def _tell_accepted(
-        self, association: ProvidedAssociation, request: AssociateRQ, response: AssociateAC
-    ) -> None:
-        association.log.info(
-            "accepted an association",
-            calling_ae=request.calling_ae_title,
-            called_ae=request.called_ae_title,
-            accepted=len(association.connection.core.accepted_contexts),
-            contexts=len(request.presentation_contexts),
-            **_identity_fields(association.user_identity),
-        )
-        if denied := _denied_services(request, response):
-            association.log.warning(
-                "refused services that this peer may not use",
-                calling_ae=request.calling_ae_title,
-                service=", ".join(denied),
-            )
-        if cause := diagnose_refused_contexts(request, response):
-            association.failed("no presentation context accepted", cause)
-
     def ended(self, association: ProvidedAssociation) -> None:
         """A connection is gone."""
+        if association.was_accepted:
+            self._acceptor.ended(association)
         self._associations.discard(association)
-        host = association.host
-        self._per_host[host] -= 1
-        if not self._per_host[host]:
-            del self._per_host[host]
 
     async def stop(self) -> None:
         """Let running associations finish for a while, then abort what is left."""
+        for chore in self._chores:
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
+        await self._reception.close()
         deadline = self._loop.time() + self.config.limits.shutdown_timeout
         while self._associations and self._loop.time() < deadline:
             quiet_since = self._loop.time() - QUIET_SECONDS
@@ -179,55 +142,33 @@ class Node:
         for association in list(self._associations):
             association.connection.abort()
             association.connection.drop()
+        await self._acceptor.stop()
         await self._services.stop()
         await self._loop.run_in_executor(None, self.failures.close)
+        await self.audit.stop()
 
-    def _rights(self, association: ProvidedAssociation) -> Rights:
-        """What the caller may do: what its peer may, everything where it is none."""
-        peer = self.peers.find(association.calling_ae_title)
-        return Rights(SERVICE_NAMES) if peer is None else rights_of(peer)
-
-    def _make_user(self, connection: AssociationProtocol, *, crowded: bool) -> ProvidedAssociation:
+    def _make_user(self, arrival: Arrival, connection: AssociationProtocol) -> ProvidedAssociation:
         association = ProvidedAssociation(self, connection)
-        association.unwelcome = crowded
+        association.listener = arrival.listener
+        association.unwelcome = arrival.crowded
+        association.on_accepted = arrival.accepted
         self._associations.add(association)
-        self._per_host[association.host] += 1
         return association
 
-    def _objection(self, association: ProvidedAssociation) -> AssociateRJ | None:
-        limits = self.config.limits
-        if (
-            association.unwelcome
-            or self.load > limits.associations
-            or self._per_host[association.host] > limits.associations_per_peer
-        ):
-            return AssociateRJ(
-                RejectResult.REJECTED_TRANSIENT,
-                RejectSource.SERVICE_PROVIDER_PRESENTATION,
-                PresentationRejectReason.LOCAL_LIMIT_EXCEEDED,
-            )
-        if not self.config.answers_to(association.called_ae_title):
-            return reject_as_user(UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
-        return None
-
-
-def _denied_services(request: AssociateRQ, response: AssociateAC) -> list[ServiceName]:
-    """The services of the contexts that were refused for who it is that asks."""
-    answers = zip(request.presentation_contexts, response.presentation_contexts, strict=True)
-    return sorted(
-        {
-            service_name(proposed.abstract_syntax)
-            for proposed, answer in answers
-            if answer.result == ContextAnswer.USER_REJECTION
-        }
-    )
-
-
-def _identity_fields(identity: UserIdentity | None) -> dict[str, str]:
-    """What the log says of a user: never a passcode, ticket, assertion or token."""
-    if identity is None:
-        return {}
-    fields = {"user_identity": identity_kind(identity)}
-    if (name := user_name(identity)) is not None:
-        fields["user"] = name
-    return fields
+    def _figures(self) -> list[Figure]:
+        acceptor, admission = self._acceptor, self._admission
+        return [
+            Figure("associations", "Associations that are open.", admission.associations),
+            Figure("connections_waiting", "Connections without an association.", admission.waiting),
+            Figure(
+                "connections_expelled_total",
+                "Connections without an association that had to make room.",
+                admission.expelled,
+            ),
+            Figure("associations_accepted_total", "Associations accepted.", acceptor.accepted),
+            Figure("associations_rejected_total", "Associations rejected.", acceptor.rejected),
+            Figure(
+                "handshakes_failed_total", "TLS handshakes that failed.", self._reception.failed
+            ),
+            *self._certificates.figures(),
+        ]

@@ -25,10 +25,13 @@ from isocenter.dictionary.sop_classes import (
     STUDY_ROOT_MOVE,
     VERIFICATION,
 )
+from isocenter.server.audit import AuditDesk
 from isocenter.server.commitment import CommitmentDesk
 from isocenter.server.config import Config
+from isocenter.server.deletion import DeletionDesk
 from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSink
 from isocenter.server.peers import PeerAddresses, Peers
+from isocenter.server.tls import CallingTLS
 from isocenter.server.transcoder import Transcoder
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
@@ -63,6 +66,7 @@ class NodeServices:
         workflow: Workflow,
         peers: Peers,
         failures: FailureLog,
+        audit: AuditDesk,
         *,
         receive_buffer: memoryview,
         limits: AssociationLimits,
@@ -84,8 +88,12 @@ class NodeServices:
             set(),
             failures,
             _own_address(config),
+            CallingTLS(config),
         )
-        self.commitment = CommitmentDesk(config, archive, workflow, peers, self._destinations)
+        self.commitment = CommitmentDesk(
+            config, archive, workflow, peers, self._destinations, audit
+        )
+        self.deletion = DeletionDesk(config, archive, workflow)
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -101,6 +109,7 @@ class NodeServices:
     async def stop(self) -> None:
         """End what the services have under way, once no association is left."""
         await self.commitment.stop()
+        await self.deletion.stop()
         self._destinations.close()
         self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it
@@ -110,7 +119,11 @@ class NodeServices:
 
     def _query_retrieve(self, archive: Archive) -> dict[str, Service]:
         find = FindProvider(
-            ArchiveQueries(archive, self._config.find.header_limit or None),
+            ArchiveQueries(
+                archive,
+                self._config.find.header_limit or None,
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             ae_title=self._config.node.ae_title,
             limit=self._config.find.limit or None,
@@ -133,7 +146,11 @@ class NodeServices:
         """What a modality asks before an examination, and tells during it."""
         settings = self._config.worklist
         worklist = WorklistProvider(
-            WorklistQueries(workflow, frozenset(settings.hidden_statuses)),
+            WorklistQueries(
+                workflow,
+                frozenset(settings.hidden_statuses),
+                self._config.find.time_limit or None,
+            ),
             self._query_threads,
             limit=settings.limit or None,
         )
@@ -143,7 +160,7 @@ class NodeServices:
     def _retrieve_terms(self, archive: Archive) -> RetrieveTerms:
         retrieve = self._config.retrieve
         return RetrieveTerms(
-            ArchiveInstances(archive, self._transcoder),
+            ArchiveInstances(archive, self._transcoder, self._config.find.time_limit or None),
             self._retrieve_threads,
             retrieve.pending_interval,
             retrieve.response_timeout,
@@ -157,4 +174,6 @@ def _own_address(config: Config) -> Address | None:
     """Where this node reaches itself, unless its port is not known before it listens."""
     listen = config.listen
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)
-    return Address(config.node.ae_title, host, listen.port) if listen.port else None
+    if not listen.port:
+        return None
+    return Address(config.node.ae_title, host, listen.port, listen.uses_tls)

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from isocenter.errors import IsocenterError
-from isocenter.server.addressing import DEFAULT_PORT, RULE, is_ae_title
+from isocenter.server.addressing import DEFAULT_PORT, DEFAULT_TLS_PORT, RULE, is_ae_title
 from isocenter.server.config_file import is_configured
 
 if TYPE_CHECKING:
@@ -29,12 +29,17 @@ class AddressError(IsocenterError, ValueError):
 
 
 class PeerAddress(NamedTuple):
-    """Where to connect, which AE title to call there, and which transfer syntaxes it likes best."""
+    """Where to connect, which AE title to call there, and how it wants to be called.
+
+    It likes its `transfer_syntaxes` best; over TLS it shows one of its `certificates`.
+    """
 
     host: str
     port: int
     ae_title: str
     transfer_syntaxes: tuple[str, ...] = ()
+    tls: bool = False
+    certificates: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -48,9 +53,16 @@ class _Parts(NamedTuple):
 
 
 def resolve_peer(
-    text: str, port: int | None = None, called_ae: str | None = None, config: str | None = None
+    text: str,
+    port: int | None = None,
+    called_ae: str | None = None,
+    config: str | None = None,
+    *,
+    tls: bool | None = None,
 ) -> PeerAddress:
     """The address meant by `text`, with the port and the -aec given beside it.
+
+    With `tls` None it is called over TLS if its configuration says so.
 
     Raises AddressError, or ConfigError when a configuration has to be read and is wrong.
     """
@@ -62,11 +74,15 @@ def resolve_peer(
     port = parts.port if port is None else port
     bare = port is None and parts.ae_title is None
     if bare and (peer := _configured_peer(parts.host, config)):
-        return peer._replace(ae_title=called_ae or peer.ae_title)
+        return peer._replace(
+            ae_title=called_ae or peer.ae_title, tls=peer.tls if tls is None else tls
+        )
+    usual = DEFAULT_TLS_PORT if tls else DEFAULT_PORT
     return PeerAddress(
         parts.host,
-        DEFAULT_PORT if port is None else port,
+        usual if port is None else port,
         called_ae or parts.ae_title or DEFAULT_CALLED_AE,
+        tls=bool(tls),
     )
 
 
@@ -114,17 +130,14 @@ def _configured_peer(name: str, config: str | None) -> PeerAddress | None:
     if not is_configured(config):
         return None
     peer = _configuration(config).peers.get(name)
-    return address_of(name, peer) if peer else None
+    return address_of(peer) if peer else None
 
 
-def address_of(name: str, peer: Peer) -> PeerAddress:
-    """The address of a peer of the configuration. Raises AddressError for one that needs TLS."""
-    if peer.tls:
-        raise AddressError(
-            f"The peer {name!r} is configured with TLS, which this version cannot do yet; it is "
-            "not called without."
-        )
-    return PeerAddress(peer.host, peer.port, peer.ae_title, peer.transfer_syntaxes)
+def address_of(peer: Peer) -> PeerAddress:
+    """The address of a peer of the configuration."""
+    return PeerAddress(
+        peer.host, peer.port, peer.ae_title, peer.transfer_syntaxes, peer.tls, peer.certificates
+    )
 
 
 def _configuration(config: str | None) -> Config:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import structlog
 
-from isocenter.security.access import ALL_STUDIES, Rights, Scope
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_loading import ConfigError, load_config
 from isocenter.services.destination import Address
@@ -80,13 +79,6 @@ class Peers:
         self._by_ae_title = by_ae_title
 
 
-def rights_of(peer: Peer) -> Rights:
-    """What a peer may do when it calls here."""
-    destinations = None if "*" in peer.move_destinations else frozenset(peer.move_destinations)
-    scope = Scope(frozenset(peer.labels)) if peer.labels else ALL_STUDIES
-    return Rights(peer.services, destinations, scope)
-
-
 class PeerAddresses(Mapping[str, Address]):
     """The addresses of the peers, as destinations of a C-MOVE."""
 
@@ -102,6 +94,7 @@ class PeerAddresses(Mapping[str, Address]):
             peer.tls,
             peer.transfer_syntaxes,
             peer.store_associations,
+            peer.certificates,
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import socket
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing.process import BaseProcess
 
 import structlog
@@ -19,12 +18,14 @@ import structlog
 from isocenter.archive.archive import locked, require_index
 from isocenter.archive.index import Index
 from isocenter.archive.index.remote import IndexService
-from isocenter.archive.layout import INDEX_FILE
+from isocenter.archive.layout import INDEX_FILE, make_archive_folder
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
+from isocenter.server.admission import Admission
+from isocenter.server.audit_keeper import audit_kept
 from isocenter.server.config import Config
+from isocenter.server.listening import Listeners, OnListening
 from isocenter.server.running import (
-    bind,
     log_loop_error,
     open_workflow,
     release_jobs,
@@ -32,6 +33,8 @@ from isocenter.server.running import (
     stop_requested,
 )
 from isocenter.server.worker import (
+    ASSOCIATED,
+    CLOSE,
     ENDED,
     LOCK,
     MESSAGE,
@@ -53,6 +56,10 @@ EXTRA_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
+Handed = tuple[int, int]
+"""A connection by the number of its worker and by its own."""
+
+
 class WorkersFailed(IsocenterError):
     """None of a node's workers can start."""
 
@@ -63,7 +70,7 @@ class WorkerHandle:
     def __init__(self, config: Config, number: int, index: Index, lock: int) -> None:
         self.number = number
         self.ready = False
-        self.hosts: dict[int, str] = {}  # of each connection that it has, by number
+        self.connections: set[int] = set()  # their numbers
         self._handed_over = 0
         self._heard = bytearray()
         context = multiprocessing.get_context("spawn")
@@ -88,20 +95,26 @@ class WorkerHandle:
     @property
     def load(self) -> int:
         """How many connections it has."""
-        return len(self.hosts)
+        return len(self.connections)
 
-    def hand_over(self, connection: socket.socket, host: str, wish: bytes) -> bool:
-        """Give the worker a connection; say whether it could take it."""
+    def hand_over(self, connection: socket.socket, wish: bytes, listener: int) -> int | None:
+        """Give the worker a connection; return its number, None if it could not be taken."""
         number = (self._handed_over + 1) % 2**32
+        message = MESSAGE.pack(wish, number, listener)
         try:
-            socket.send_fds(self.control, [MESSAGE.pack(wish, number)], [connection.fileno()])
+            socket.send_fds(self.control, [message], [connection.fileno()])
         except OSError:
-            return False
+            return None
         self._handed_over = number
-        self.hosts[number] = host
-        return True
+        self.connections.add(number)
+        return number
 
-    def hear(self) -> bool:
+    def close(self, number: int) -> None:
+        """Have a connection closed; if the worker is too busy to hear of it, it stays."""
+        with suppress(OSError):
+            self.control.send(MESSAGE.pack(CLOSE, number, 0))
+
+    def hear(self, admission: Admission[Handed]) -> bool:
         """Take in what the worker says; return whether it is still there."""
         try:
             said = self.control.recv(4096)
@@ -111,11 +124,14 @@ class WorkerHandle:
             said = b""
         self._heard += said
         whole = len(self._heard) // MESSAGE.size * MESSAGE.size
-        for what, number in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
+        for what, number, _ in MESSAGE.iter_unpack(bytes(self._heard[:whole])):
             if what == READY:
                 self.ready = True
+            elif what == ASSOCIATED:
+                admission.associated((self.number, number))
             elif what == ENDED:
-                self.hosts.pop(number, None)
+                self.connections.discard(number)
+                admission.closed((self.number, number))
         del self._heard[:whole]
         return bool(said)
 
@@ -128,15 +144,15 @@ class Supervisor:
         self._index = index
         self._lock = lock
         self._loop = asyncio.get_running_loop()
+        self._listeners = list(config.all_listeners)
         self._workers: dict[int, WorkerHandle] = {}
+        self._admission: Admission[Handed] = Admission(config.limits, self._loop.time)
         self._ready = asyncio.Event()
         self._gave_up = asyncio.Event()
         self._failures = 0
         self._stopping = False
 
-    async def run(
-        self, listener: socket.socket, on_listening: Callable[[int], None] | None
-    ) -> None:
+    async def run(self, listeners: Listeners, on_listening: OnListening | None) -> None:
         """Serve until SIGINT or SIGTERM. Raises WorkersFailed."""
         stop = stop_requested(self._loop)
         for number in range(self._config.workers.count):
@@ -145,7 +161,7 @@ class Supervisor:
         waits = [self._loop.create_task(event.wait()) for event in events]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         if self._ready.is_set() and not stop.is_set():
-            await self._serve_until(waits[1], listener, on_listening)
+            await self._serve_until(waits[1], listeners, on_listening)
         for wait in waits:
             wait.cancel()
         await self._stop()
@@ -158,44 +174,37 @@ class Supervisor:
     async def _serve_until(
         self,
         stopped: asyncio.Task[bool],
-        listener: socket.socket,
-        on_listening: Callable[[int], None] | None,
+        listeners: Listeners,
+        on_listening: OnListening | None,
     ) -> None:
-        listener.setblocking(False)
-        listener.listen(self._config.listen.backlog)
-        port = listener.getsockname()[1]
-        log.info("listening", host=self._config.listen.host, port=port, workers=len(self._workers))
+        listeners.listen()
+        accepting = listeners.accept(self._take)
         if on_listening is not None:
-            on_listening(port)
-        accepting = self._loop.create_task(self._accept(listener))
+            on_listening(listeners.ports)
         await stopped
-        accepting.cancel()
+        for task in accepting:
+            task.cancel()
+        await asyncio.gather(*accepting, return_exceptions=True)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, address = await self._loop.sock_accept(listener)
-            except OSError as error:  # out of file descriptors, say: others go on
-                log.error("could not accept a connection", error=error.strerror)
-                await asyncio.sleep(0.1)
-                continue
-            with connection:
-                self._assign(connection, address[0])
+    def _take(self, listener: str, connection: socket.socket, host: str) -> None:
+        with connection:
+            self._assign(listener, connection, host)
 
-    def _assign(self, connection: socket.socket, host: str) -> None:
-        wish = TURN_AWAY if self._is_crowded(host) else SERVE
+    def _assign(self, listener: str, connection: socket.socket, host: str) -> None:
+        wish = TURN_AWAY if self._admission.is_crowded(host) else SERVE
         ready = [worker for worker in self._workers.values() if worker.ready]
         for worker in sorted(ready, key=lambda worker: worker.load):
-            if worker.hand_over(connection, host, wish):
+            number = worker.hand_over(connection, wish, self._listeners.index(listener))
+            if number is not None:
+                self._admit(worker.number, number, host)
                 return
         log.error("no worker could take a connection")
 
-    def _is_crowded(self, host: str) -> bool:
-        hosts = [of for worker in self._workers.values() for of in worker.hosts.values()]
-        limits = self._config.limits
-        return (
-            len(hosts) >= limits.associations or hosts.count(host) >= limits.associations_per_peer
-        )
+    def _admit(self, worker: int, number: int, host: str) -> None:
+        expelled = self._admission.connected((worker, number), host)
+        if expelled is not None:
+            of, number = expelled
+            self._workers[of].close(number)
 
     def _start(self, number: int) -> None:
         if self._stopping:
@@ -220,7 +229,7 @@ class Supervisor:
             self._loop.call_later(RESTART_SECONDS, self._start, number)
 
     def _hear(self, worker: WorkerHandle) -> None:
-        if not worker.hear():
+        if not worker.hear(self._admission):
             self._lost(worker)
         elif worker.ready:
             self._ready.set()
@@ -244,7 +253,9 @@ class Supervisor:
             associations=worker.load,
         )
         was_ready, worker.ready = worker.ready, False
-        worker.hosts.clear()
+        for number in worker.connections:
+            self._admission.closed((worker.number, number))
+        worker.connections.clear()
         self._start_again(worker.number, failed=not was_ready)
 
     async def _stop(self) -> None:
@@ -264,12 +275,12 @@ class Supervisor:
                 worker.control.close()
 
 
-def supervise(config: Config, on_listening: Callable[[int], None] | None = None) -> None:
+def supervise(config: Config, on_listening: OnListening | None = None) -> None:
     """Run a node of several processes until SIGINT or SIGTERM; see `serve`."""
     folder = config.node.data_directory
-    folder.mkdir(parents=True, exist_ok=True)
+    make_archive_folder(folder)
     with (
-        bind(config) as listener,
+        Listeners(config) as listeners,
         locked(folder) as lock,
     ):
         require_index(folder)
@@ -277,15 +288,16 @@ def supervise(config: Config, on_listening: Callable[[int], None] | None = None)
             recover_archive(folder, index)
             with open_workflow(config, required=False) as workflow:
                 release_jobs(workflow)
-            asyncio.run(_supervise(config, index, lock, listener, on_listening))
+            with audit_kept(config):
+                asyncio.run(_supervise(config, index, lock, listeners, on_listening))
 
 
 async def _supervise(
     config: Config,
     index: Index,
     lock: int,
-    listener: socket.socket,
-    on_listening: Callable[[int], None] | None,
+    listeners: Listeners,
+    on_listening: OnListening | None,
 ) -> None:
     asyncio.get_running_loop().set_exception_handler(log_loop_error)
-    await Supervisor(config, index, lock).run(listener, on_listening)
+    await Supervisor(config, index, lock).run(listeners, on_listening)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
 from functools import partial
 from multiprocessing.connection import Connection
 from struct import Struct
@@ -23,17 +22,25 @@ from isocenter.archive.workflow import Workflow
 from isocenter.server.config import Config
 from isocenter.server.logging import configure_logging
 from isocenter.server.node import Node
+from isocenter.server.reception import Arrival
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
+    keep_what_is_loaded,
     log_loop_error,
     open_archive,
     open_workflow,
+    settle_memory,
     stop_requested,
 )
+from isocenter.server.tls import tls_contexts
 
-MESSAGE = Struct("!cI")
-"""Both sides' messages: what, and the number that the supervisor gave to the connection."""
+MESSAGE = Struct("!cIB")
+"""Both sides' messages: what, the number that the supervisor gave to the connection, and the place
+of its listener among those of the configuration."""
+
+ASSOCIATED = b"a"
+"""Tells the supervisor that a connection has got its association."""
 
 ENDED = b"-"
 """Tells the supervisor that a connection is over."""
@@ -46,6 +53,9 @@ LOCK = b"l"
 
 SERVE, TURN_AWAY = b"s", b"t"
 """What the supervisor wants done with the connection that it hands over."""
+
+CLOSE = b"c"
+"""The supervisor wants a connection closed that it handed over."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,24 +75,29 @@ def run_worker(config: Config, number: int, control: socket.socket, pipe: Connec
                 open_archive(config, worker=str(number), index=index) as archive,
                 open_workflow(config, required=False) as workflow,
             ):
-                asyncio.run(_Worker(config, control).run(archive, workflow))
+                asyncio.run(_Worker(config, number, control).run(archive, workflow))
                 ignore_signals()
         except IndexUnavailable as error:
             log.error("stopped without the index", error=error)
 
 
 class _Worker:
-    def __init__(self, config: Config, control: socket.socket) -> None:
+    def __init__(self, config: Config, number: int, control: socket.socket) -> None:
         self._config = config
+        self._number = number
         self._control = control
-        self._starting: set[asyncio.Task[object]] = set()
+        self._listeners = list(config.all_listeners)
+        self._arrivals: dict[int, Arrival] = {}
         self._untold = bytearray()
 
     async def run(self, archive: Archive, workflow: Workflow) -> None:
         loop = self._loop = asyncio.get_running_loop()
         loop.set_exception_handler(log_loop_error)
         self._stop = stop_requested(loop)
-        self._node = Node(self._config, archive, workflow)
+        contexts = tls_contexts(self._config)
+        self._node = Node(self._config, archive, workflow, contexts, str(self._number))
+        settle_memory()
+        keep_what_is_loaded()
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)
@@ -99,36 +114,37 @@ class _Worker:
             log.error("the supervisor is gone; stopping")
             self._stop.set()
             return
-        wish, number = MESSAGE.unpack(message)
-        ended = partial(self._tell, ENDED, number)
+        wish, number, listener = MESSAGE.unpack(message)
+        if wish == CLOSE:
+            if number in self._arrivals:
+                self._arrivals[number].hang_up()
+            return
         if not descriptors:  # the kernel drops those for which the process has no room
             log.error("a connection was lost for want of file descriptors")
-            ended()
+            self._tell(ENDED, number)
             return
-        connection = _HandedOver(descriptors[0], ended)
-        connection.setblocking(False)
-        self._serve(connection, crowded=wish == TURN_AWAY)
+        self._serve(number, descriptors[0], self._listeners[listener], crowded=wish == TURN_AWAY)
 
-    def _serve(self, connection: _HandedOver, *, crowded: bool) -> None:
-        loop = self._loop
-        task = loop.create_task(
-            loop.connect_accepted_socket(
-                lambda: self._node.make_protocol(crowded=crowded), connection
-            )
-        )
-        self._starting.add(task)
-        task.add_done_callback(partial(self._started, connection))
+    def _serve(self, number: int, descriptor: int, listener: str, *, crowded: bool) -> None:
+        arrival = Arrival(descriptor, listener, "", crowded=crowded)
+        self._arrivals[number] = arrival
+        arrival.on_accepted.append(partial(self._tell, ASSOCIATED, number))
+        arrival.on_closed.append(partial(self._ended, number))
+        try:
+            arrival.host = arrival.getpeername()[0]
+        except OSError:  # it has gone again
+            arrival.close()
+            return
+        self._node.take(arrival)
 
-    def _started(self, connection: _HandedOver, task: asyncio.Task[object]) -> None:
-        self._starting.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a connection could not be served", exc_info=error)
-            connection.close()
+    def _ended(self, number: int) -> None:
+        self._arrivals.pop(number, None)
+        self._tell(ENDED, number)
 
     def _tell(self, what: bytes, number: int = 0) -> None:
         if self._loop.is_closed():
             return
-        self._untold += MESSAGE.pack(what, number)
+        self._untold += MESSAGE.pack(what, number, 0)
         self._send_untold()
 
     def _send_untold(self) -> None:
@@ -144,17 +160,3 @@ class _Worker:
             self._loop.add_writer(self._control, self._send_untold)
         else:
             self._loop.remove_writer(self._control)
-
-
-class _HandedOver(socket.socket):
-    """A connection of the supervisor's; it is over when the transport closes its socket."""
-
-    def __init__(self, descriptor: int, on_closed: Callable[[], None]) -> None:
-        super().__init__(fileno=descriptor)
-        self._on_closed: Callable[[], None] | None = on_closed
-
-    def close(self) -> None:
-        super().close()
-        if self._on_closed is not None:
-            on_closed, self._on_closed = self._on_closed, None
-            on_closed()

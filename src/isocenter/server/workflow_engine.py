@@ -33,9 +33,15 @@ STATUS_BY_FAULT = {
 
 
 class WorklistQueries:
-    """The worklist as its C-FIND provider wants it; steps in a `hidden` status are not offered."""
+    """The worklist as its C-FIND provider wants it; steps in a `hidden` status are not offered.
 
-    def __init__(self, workflow: Workflow, hidden: frozenset[str]) -> None:
+    `time_limit` bounds the seconds that the database may work on one query.
+    """
+
+    def __init__(
+        self, workflow: Workflow, hidden: frozenset[str], time_limit: float | None = None
+    ) -> None:
+        self._time_limit = time_limit
         self._worklist = Worklist(workflow)
         self._hidden = hidden
 
@@ -43,7 +49,11 @@ class WorklistQueries:
         """Start a query. Raises InvalidIdentifier."""
         try:
             return WorklistMatches(
-                self._worklist, identifier, self._hidden, fuzzy_names=options.fuzzy
+                self._worklist,
+                identifier,
+                self._hidden,
+                fuzzy_names=options.fuzzy,
+                time_limit=self._time_limit,
             )
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error

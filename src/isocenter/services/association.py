@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Container, Generator, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssembler
 from isocenter.dimse.errors import DimseError, DimseProtocolError
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from isocenter.services.query_retrieve_scu import FindMatch
     from isocenter.services.retrieve_scu import Receiver, RetrieveProgress
     from isocenter.services.storage_commitment import CommitmentReport, Reference
+    from isocenter.upperlayer.blocking_wire import Examine
 
 MAX_CONTEXTS = 128  # odd identifiers in one byte, PS3.8 9.3.2.2
 
@@ -53,6 +54,16 @@ _LOOK_UP_EVERY = 0.25  # seconds between two looks at `give_up`
 R = TypeVar("R", bound=Response)
 
 
+class AnsweringTLS(Protocol):
+    """The TLS of associations that a peer makes with us."""
+
+    def current(self) -> ssl.SSLContext:
+        """For the next handshake."""
+
+    def examine(self, connection: ssl.SSLObject) -> None:
+        """After it: raises IsocenterError for a peer whose certificate was revoked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where to connect, who to be there, and how long to wait.
@@ -61,7 +72,9 @@ class Destination:
     `response_timeout` are in seconds, the latter counting anew with every piece of a message.
     `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
     how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
-    negotiated. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is: plain.
+    negotiated. With an `ssl_context` the connection is TLS, and `examine` says who may be at the
+    other end; `answering_tls` makes what to answer with where the peer calls back. A
+    `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is.
     """
 
     host: str
@@ -73,9 +86,11 @@ class Destination:
     response_timeout: float = 60.0
     timeouts: Timeouts = field(default_factory=Timeouts)
     ssl_context: ssl.SSLContext | None = None
+    examine: Examine | None = None
     transfer_syntaxes: tuple[str, ...] = ()
     window: int = 1
     user_identity: UserIdentity | None = None
+    answering_tls: Callable[[], AnsweringTLS] | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"
@@ -124,6 +139,7 @@ class Destination:
             limits=AssociationLimits(maximum_length=self.maximum_length),
             connect_timeout=self.connect_timeout,
             ssl_context=self.ssl_context,
+            examine=self.examine,
         )
         return ClientAssociation(
             transport,

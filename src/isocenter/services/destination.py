@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -16,13 +16,14 @@ from isocenter.dimse.assembler import CommandReceived, MessageAssembler
 from isocenter.dimse.errors import DimseError
 from isocenter.dimse.message import Response
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.errors import IsocenterError
 from isocenter.services.failures import Failure, FailureLog, NoFailureLog, failed_operation
 from isocenter.services.outgoing import Outgoing
 from isocenter.services.preference import preferred_first
 from isocenter.services.store_contexts import proposed_kinds
 from isocenter.services.store_lane import MOST_OUTSTANDING
 from isocenter.upperlayer.aio import AssociationProtocol
-from isocenter.upperlayer.aio_requestor import RequestorProtocol, connect
+from isocenter.upperlayer.aio_requestor import RequestorProtocol, RequestorTLS, connect
 from isocenter.upperlayer.causes import diagnose_refused_contexts
 from isocenter.upperlayer.contexts import AcceptedContext, ProposedContext
 from isocenter.upperlayer.errors import (
@@ -53,7 +54,7 @@ class Address(NamedTuple):
     """Where a destination listens, its AE title, and how it wants to be sent to.
 
     The transfer syntaxes are those it likes best. With 0 `associations` the node's own number
-    counts.
+    counts. `certificates` bind what it shows over TLS (`security.binding`).
     """
 
     ae_title: str
@@ -62,6 +63,14 @@ class Address(NamedTuple):
     tls: bool = False
     transfer_syntaxes: tuple[str, ...] = ()
     associations: int = 0
+    certificates: tuple[str, ...] = ()
+
+
+class CallingTLS(Protocol):
+    """The TLS of connections that this node makes."""
+
+    def securing(self, host: str, ae_title: str, certificates: Sequence[str]) -> RequestorTLS:
+        """The TLS of the next connection to a peer. Raises IsocenterError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,7 @@ class Destinations:
     opened: set[DestinationAssociation]
     failures: FailureLog = field(default_factory=NoFailureLog)
     own_address: Address | None = None
+    tls: CallingTLS | None = None
 
     async def open(
         self,
@@ -95,9 +105,6 @@ class Destinations:
         A kind is a SOP class and a transfer syntax, the destination's favourites go first; `roles`
         are those we propose to take (PS3.7 D.3.3.4). Raises UpperLayerError.
         """
-        if address.tls:
-            # Short enough for an error comment; never is such a peer called in the clear.
-            raise ConnectFailed(f"{address.ae_title} needs TLS, which this version cannot do yet")
         kinds = preferred_first(kinds, address.transfer_syntaxes, lambda kind: kind[1])
         request = self._request(address, kinds, roles)
         users: list[DestinationAssociation] = []
@@ -114,9 +121,11 @@ class Destinations:
                 limits=self.limits,
                 timeouts=self.timeouts,
                 write_timeout=self.write_timeout,
+                tls=security,
             )
 
         try:
+            security = self._security(address)
             protocol = await connect(
                 address.host, address.port, make_protocol, timeout=self.connect_timeout
             )
@@ -129,6 +138,18 @@ class Destinations:
             protocol.abort()
             raise
         return users[0]
+
+    def _security(self, address: Address) -> RequestorTLS | None:
+        """Never is a peer that needs TLS called in the clear. Raises ConnectFailed."""
+        if not address.tls:
+            return None
+        # Short enough for an error comment (PS3.7 C.4).
+        if self.tls is None:
+            raise ConnectFailed(f"{address.ae_title} needs TLS, and no certificates are there")
+        try:
+            return self.tls.securing(address.host, address.ae_title, address.certificates)
+        except IsocenterError as error:
+            raise ConnectFailed(str(error)) from error
 
     def failed(
         self,
@@ -259,7 +280,9 @@ class DestinationAssociation:
             self.connection.confirm_release()
             self._fail(AssociationReleasedError(f"{peer} released the association too early."))
         elif isinstance(event, ConnectionLost):
-            self._fail(ConnectionLostError(f"{peer} closed the connection without a release."))
+            trouble = self._protocol.transport_trouble if self._protocol else ""
+            trouble = trouble or f"{peer} closed the connection without a release."
+            self._fail(ConnectionLostError(trouble))
 
     def closed(self) -> None:
         """The transport is gone."""

@@ -21,6 +21,8 @@ from isocenter.dimse.status import Service
 from isocenter.encoding.elements import Elements, decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.recoding import neutral_elements
+from isocenter.security.access import Scope
+from isocenter.services.accounts import AskedFor
 from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.find_identifiers import (
     InvalidIdentifier,
@@ -35,6 +37,9 @@ from isocenter.upperlayer.contexts import AcceptedContext
 
 IDENTIFIER_LIMIT = 2 * 1024 * 1024
 """Bytes of an identifier; ten thousand UIDs have 650 kB."""
+
+TOLD_BYTES = 64 * 1024
+"""Bytes of an identifier that are kept on account; the rest is a list of UIDs."""
 
 BATCH = 32
 
@@ -73,7 +78,7 @@ class FindSource(Protocol):
         """How many matches one query may have; that there are more ends it in A700."""
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions, scope: Scope
     ) -> tuple[Matches, Elements]:
         """Start a query by a neutral identifier; the elements are those of every response.
 
@@ -115,10 +120,21 @@ class FindOperation:
 
     def finish(self) -> None:
         """The identifier is complete: start the query."""
+        self._tell()
         if len(self._identifier) > IDENTIFIER_LIMIT:
             self._end(status.OUT_OF_RESOURCES, "The identifier is too large")
         else:
             self._run(self._start)
+
+    def _tell(self) -> None:
+        """Have it kept that this was asked, before anything is answered."""
+        asked = AskedFor(
+            self._context.abstract_syntax,
+            bytes(self._identifier[:TOLD_BYTES]),
+            self._context.transfer_syntax,
+            len(self._identifier),
+        )
+        self._association.account.queried(asked)
 
     def cancel(self) -> None:
         """Send no more matches."""
@@ -244,7 +260,9 @@ class FindOperation:
             identifier = neutral_elements(elements, self._syntax)
             uid = self._context.abstract_syntax
             options = granted_options(self._association.connection.core.request, uid)
-            self._matches, own = self._provider.search(uid, identifier, options)
+            self._matches, own = self._provider.search(
+                uid, identifier, options, self._association.rights.scope
+            )
         except InvalidIdentifier as error:
             code = status.IDENTIFIER_DOES_NOT_MATCH_SOP_CLASS
             text, tag = str(error), error.offending_tag

@@ -9,6 +9,7 @@ from isocenter.dimse import status
 from isocenter.dimse.message import Request
 from isocenter.dimse.messages import CFindRQ
 from isocenter.encoding.elements import Elements
+from isocenter.security.access import Scope
 from isocenter.services.find_operation import FindOperation, Matches
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
 from isocenter.services.query_options import QueryOptions
@@ -43,7 +44,7 @@ class FindService(ABC):
 
     @abstractmethod
     def search(
-        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions, scope: Scope
     ) -> tuple[Matches, Elements]:
         """The matches, and what every response says besides. On a query thread.
 

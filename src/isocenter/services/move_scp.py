@@ -13,6 +13,7 @@ from isocenter.dictionary.sop_classes import (
 from isocenter.dimse import status
 from isocenter.dimse.messages import CMoveRQ, CMoveRSP, CStoreRQ
 from isocenter.dimse.status import Service
+from isocenter.services.accounts import Recipient
 from isocenter.services.delivery import Delivery
 from isocenter.services.provider import refuse, refuse_foreign_class
 from isocenter.services.retrieve_scp import RetrieveOperation
@@ -85,7 +86,13 @@ class MoveOperation(RetrieveOperation):
         """Raises Refused where the destination is not configured (A801), or not for this peer."""
         self._address()
         if not self.association.rights.may_move_to(self._move_destination):
+            self.association.account.denied(f"{self._move_destination} is not for this AE title")
             raise Refused(status.NOT_AUTHORIZED, NOT_FOR_YOU)
+
+    def recipient(self) -> Recipient:
+        """The move destination."""
+        address = self._address()
+        return Recipient(address.ae_title, address.host)
 
     def shares(self, kinds: Sequence[Kind]) -> Sequence[Sequence[Kind]]:
         """As many as an association has contexts for."""

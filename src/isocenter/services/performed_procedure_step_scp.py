@@ -206,15 +206,19 @@ class StepOperation:
 
     def _carry_out(self) -> _Answer:
         keeper, request = self._provider.keeper, self._request
+        account, uid = self._association.account, self._sop_instance_uid
         if isinstance(request, NGetRQ):
-            return self._selected(keeper.get(self._sop_instance_uid))
+            known = keeper.get(uid)
+            account.step("R", uid, known)
+            return self._selected(known)
         decoded = decode_elements(bytes(self._data_set), self._syntax, _LIMITS)
         attributes = neutral_elements(decoded, self._syntax)
         if isinstance(request, NSetRQ):
-            keeper.change(self._sop_instance_uid, attributes)
+            keeper.change(uid, attributes)
+            account.step("U", uid, keeper.get(uid))
         else:
-            calling_ae_title = self._association.calling_ae_title
-            keeper.create(self._sop_instance_uid, attributes, calling_ae_title)
+            keeper.create(uid, attributes, self._association.calling_ae_title)
+            account.step("C", uid, attributes)
         return _Answer(status.SUCCESS)
 
     def _selected(self, attributes: Elements) -> _Answer:

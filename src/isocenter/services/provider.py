@@ -18,6 +18,8 @@ from isocenter.dimse.errors import DimseError, DimseProtocolError
 from isocenter.dimse.message import Message, Request, Response
 from isocenter.dimse.messages import CCancelRQ
 from isocenter.security.access import Rights
+from isocenter.security.identity_outcome import Refused, Verified
+from isocenter.services.accounts import Account, NoAccount
 from isocenter.services.failures import Failure, FailureLog, failed_operation
 from isocenter.services.loop_post import LoopPost
 from isocenter.services.outgoing import Outgoing
@@ -83,14 +85,24 @@ class Node(Protocol):
     def failures(self) -> FailureLog:
         """Who keeps what fails."""
 
-    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> bool:
-        """Accept or reject the association; say whether it was accepted."""
+    def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
+        """Accept or reject the association, now or later; call `accepted` if it is accepted."""
 
     def service_for(self, abstract_syntax: str) -> Service:
         """The service that serves an accepted abstract syntax."""
 
     def ended(self, association: ProvidedAssociation) -> None:
         """The association is over."""
+
+
+class Allowance(Protocol):
+    """How much the peer may still store for now."""
+
+    def begin_object(self) -> bool:
+        """Whether another object may come; it is counted if so."""
+
+    def took(self, size: int) -> None:
+        """An object of `size` bytes has come."""
 
 
 class ProvidedAssociation:
@@ -107,8 +119,13 @@ class ProvidedAssociation:
         self._operations: dict[int, Operation] = {}
         self.log = log.bind(peer=connection.peer)
         self.over = False
-        self.unwelcome = False
+        self.unwelcome = self.was_accepted = False
+        self.listener = ""
+        self.on_accepted: Callable[[], None] | None = None
+        self.allowance: Allowance | None = None
         self.rights = Rights(SERVICE_NAMES)
+        self.account: Account = NoAccount()
+        self.identity: Verified | Refused | None = None  # what became of `user_identity`
         self._paused = False
         self.maximum_operations = 1
 
@@ -150,7 +167,7 @@ class ProvidedAssociation:
         if type(event) is DataReceived:
             self._receive(event)
         elif isinstance(event, AssociationRequested):
-            self._negotiate(event)
+            self._node.answer(self, event)
         elif isinstance(event, ReleaseRequested):
             self.log.debug("association released")
             self.connection.confirm_release()
@@ -168,6 +185,16 @@ class ProvidedAssociation:
             self.log.info("the peer closed the connection without releasing the association")
             self._note_end("connection lost", "the peer closed it without a release")
             self._end()
+
+    def accepted(self) -> None:
+        """The association was accepted: serve it."""
+        self.was_accepted = True
+        for context in self.connection.core.accepted_contexts.values():
+            self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
+        self._open_window()
+        self.log = self.log.bind(calling_ae=self.calling_ae_title)
+        if self.on_accepted is not None:
+            self.on_accepted()
 
     def _note_end(self, what: str, diagnosis: str) -> None:
         """An end that is no release; behind a refusal of all contexts it is no failure more."""
@@ -237,14 +264,6 @@ class ProvidedAssociation:
         if self._operations.get(message_id) is operation:
             del self._operations[message_id]
 
-    def _negotiate(self, event: AssociationRequested) -> None:
-        if not self._node.answer(self, event):
-            return
-        for context in self.connection.core.accepted_contexts.values():
-            self._services[context.context_id] = self._node.service_for(context.abstract_syntax)
-        self._open_window()
-        self.log = self.log.bind(calling_ae=self.calling_ae_title)
-
     def _open_window(self) -> None:
         """Keep to the operations that the answer allows each side to have outstanding.
 
@@ -308,6 +327,7 @@ class ProvidedAssociation:
         context = self.connection.core.accepted_contexts[context_id]
         if service_name(context.abstract_syntax) not in self.rights.services:
             # The context is there for a service that is: storage in the role that C-GET needs.
+            self.account.denied(f"{service_name(context.abstract_syntax)} is not for this AE title")
             text = "This AE title may not use this service here"
             refuse(self, context_id, message, status.NOT_AUTHORIZED, text)
             return
@@ -339,6 +359,7 @@ class ProvidedAssociation:
         for operation in operations.values():
             operation.abort()
         self._receiving = None
+        self.account.close()
         self.outgoing.end(AssociationError("The association ended before the answer came."))
         self._resume()  # or the peer's close would never be seen
 

@@ -12,6 +12,7 @@ from isocenter.dictionary.sop_classes import (
 )
 from isocenter.encoding.elements import Elements, RawElement
 from isocenter.encoding.recoding import neutral_text
+from isocenter.security.access import Scope
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
 from isocenter.services.query_options import QueryOptions
@@ -32,9 +33,14 @@ class QueryEngine(Protocol):
     """Who answers queries."""
 
     def find(
-        self, model: Model, level: str, identifier: Elements, options: QueryOptions
+        self,
+        model: Model,
+        level: str,
+        identifier: Elements,
+        options: QueryOptions,
+        scope: Scope,
     ) -> Matches:
-        """Start a query by a neutral identifier. Raises InvalidIdentifier."""
+        """Start a query by a neutral identifier, within `scope`. Raises InvalidIdentifier."""
 
 
 class FindProvider(FindService):
@@ -48,12 +54,12 @@ class FindProvider(FindService):
         self.ae_title = ae_title
 
     def search(
-        self, sop_class_uid: str, identifier: Elements, options: QueryOptions
+        self, sop_class_uid: str, identifier: Elements, options: QueryOptions, scope: Scope
     ) -> tuple[Matches, Elements]:
         """The matches in the index; each response names its level, and us to retrieve from."""
         named = identifier.pop(QUERY_RETRIEVE_LEVEL, RawElement("CS", b""))
         level = neutral_text(named).strip().upper()
-        matches = self.engine.find(MODELS[sop_class_uid], level, identifier, options)
+        matches = self.engine.find(MODELS[sop_class_uid], level, identifier, options, scope)
         return matches, {
             QUERY_RETRIEVE_LEVEL: RawElement("CS", level.encode()),
             RETRIEVE_AE_TITLE: RawElement("AE", self.ae_title.encode("ascii", "replace")),

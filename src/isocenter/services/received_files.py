@@ -71,6 +71,9 @@ class FileReceiver:
         )
         try:
             return ArrivingFile(self, meta)
+        except EncodingError:
+            self.trouble = "an instance has a SOP Class UID that no file can hold"
+            return status.INVALID_SOP_INSTANCE
         except OSError as error:
             self.trouble = f"{self.folder}: {error.strerror}"
             return status.OUT_OF_RESOURCES

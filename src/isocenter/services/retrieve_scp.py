@@ -18,6 +18,7 @@ from isocenter.dimse.status import Service
 from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.errors import IsocenterError
+from isocenter.services.accounts import Recipient
 from isocenter.services.find_identifiers import InvalidIdentifier, identifier_texts
 from isocenter.services.find_operation import IDENTIFIER_LIMIT
 from isocenter.services.provider import ProvidedAssociation
@@ -85,6 +86,10 @@ class RetrieveOperation:
             priority=self.request.priority,
         )
 
+    def recipient(self) -> Recipient | None:
+        """Who gets the instances, where it is not the one who asks."""
+        return None
+
     # What the association calls
 
     def write(self, fragment: memoryview) -> None:
@@ -131,12 +136,15 @@ class RetrieveOperation:
         self.check()
         selected = await self._select()
         counts = SubOperations(len(selected))
+        account, recipient = self.association.account, self.recipient()
+        account.sending(recipient, selected.studies)
         self._tell_regularly(counts)
         try:
             await self._send_all(selected, counts)
         finally:
             if self._beat is not None:
                 self._beat.cancel()
+            account.sent(recipient, selected.studies, counts.sent, self._why_not_all(counts))
         self._conclude(self._final_status(counts), counts, counts.reason)
 
     async def _select(self) -> Selected:
@@ -157,7 +165,7 @@ class RetrieveOperation:
     def _selected(self, identifier: bytes) -> Selected:
         keys = identifier_texts(decode_elements(identifier, self._syntax), self._syntax)
         level = keys.pop(QUERY_RETRIEVE_LEVEL, "").upper()
-        return self.terms.source.select(self._model, level, keys)
+        return self.terms.source.select(self._model, level, keys, self.association.rights.scope)
 
     async def _send_all(self, selected: Selected, counts: SubOperations) -> None:
         def progressed() -> None:
@@ -208,6 +216,11 @@ class RetrieveOperation:
     def _tell_progress(self, counts: SubOperations) -> None:
         if counts.remaining and not self.association.outgoing.streaming:
             self._respond(status.PENDING, counts.counters(with_remaining=True))
+
+    def _why_not_all(self, counts: SubOperations) -> str:
+        if self.cancelled:
+            return "The retrieve was cancelled"
+        return counts.reason or "The association ended before everything was sent"
 
     def _final_status(self, counts: SubOperations) -> int:
         """PS3.4 C.4.2.3.1, C.4.3.3.1: failure where nothing at all could be sent."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from isocenter.dictionary.transfer_syntaxes import TransferSyntax
 from isocenter.encoding.elements import RawElement, encode_elements
+from isocenter.security.access import Scope
 from isocenter.services.query_retrieve_scp import Model
 from isocenter.services.sub_operations import Selected
 
@@ -18,8 +19,11 @@ FAILED_SOP_INSTANCE_UID_LIST = 0x00080058
 class InstanceSource(Protocol):
     """Where retrieved instances come from."""
 
-    def select(self, model: Model, level: str, keys: Mapping[int, str]) -> Selected:
-        """The instances that an identifier names. Raises InvalidIdentifier, IsocenterError."""
+    def select(self, model: Model, level: str, keys: Mapping[int, str], scope: Scope) -> Selected:
+        """The instances within `scope` that an identifier names.
+
+        Raises InvalidIdentifier, IsocenterError.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from isocenter.services.storage_commitment import (
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request
+    from isocenter.security.access import Scope
     from isocenter.services.outgoing import Outgoing
     from isocenter.services.provider import ProvidedAssociation
     from isocenter.upperlayer.contexts import AcceptedContext
@@ -53,12 +54,16 @@ class Acceptance(Enum):
 
 
 class CommitmentRequest(NamedTuple):
-    """A complete request, and by whom; `provider_ae` is how they called us."""
+    """A complete request, and by whom; `provider_ae` is how they called us.
+
+    What is outside of their `scope` is, for them, not there.
+    """
 
     requester_ae: str
     provider_ae: str
     transaction_uid: str
     references: Sequence[Reference]
+    scope: Scope
 
 
 class Registration(NamedTuple):
@@ -201,7 +206,11 @@ class CommitmentOperation:
         except (InvalidRequest, EncodingError) as error:
             return partial(self._end, status.INVALID_ARGUMENT_VALUE, str(error))
         request = CommitmentRequest(
-            association.calling_ae_title, association.called_ae_title, transaction_uid, references
+            association.calling_ae_title,
+            association.called_ae_title,
+            transaction_uid,
+            references,
+            association.rights.scope,
         )
         try:
             registration = provider.register.register(request)

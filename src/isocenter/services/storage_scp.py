@@ -5,7 +5,7 @@ The user's side, which sends, is in `storage_scu`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -15,6 +15,15 @@ from isocenter.dimse.messages import CStoreRQ, CStoreRSP
 from isocenter.dimse.status import Service
 from isocenter.services.provider import ProvidedAssociation, refuse
 from isocenter.upperlayer.contexts import AcceptedContext
+
+
+class Subject(Protocol):
+    """What is known of an instance: its SOP class, and its header's values as they came."""
+
+    @property
+    def sop_class_uid(self) -> str: ...
+    @property
+    def header(self) -> Mapping[int, bytes]: ...
 
 
 class Outcome(Protocol):
@@ -28,11 +37,17 @@ class Outcome(Protocol):
     def reason(self) -> str:
         """One sentence without patient data; empty where nothing needs explaining."""
 
+    @property
+    def subject(self) -> Subject | None:
+        """The instance, as far as it was known when its fate was decided."""
+
 
 class Incoming(Protocol):
     """An instance on its way into a sink."""
 
     on_progress: Callable[[], None] | None
+    received: int
+    """Bytes of the data set; final once there is an outcome."""
 
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes; they are copied before this returns."""
@@ -96,6 +111,11 @@ class StorageProvider:
         if not request.has_data_set:
             text = "C-STORE without a data set"
             refuse(association, context.context_id, request, status.MISTYPED_ARGUMENT, text)
+            return None
+        allowance = association.allowance
+        if allowance is not None and not allowance.begin_object():
+            text = "This peer has stored as much in this minute as it may; try again later"
+            refuse(association, context.context_id, request, status.OUT_OF_RESOURCES, text)
             return None
         return StoreOperation(self._sink, association, context, request)
 
@@ -167,6 +187,9 @@ class StoreOperation:
     def _respond(self, outcome: Outcome) -> None:
         request, association = self._request, self._association
         code = STATUS_BY_DISPOSITION[outcome.disposition.name] or self._kept_as
+        if association.allowance is not None:
+            association.allowance.took(self._incoming.received)
+        association.account.received(outcome)
         if association.over:
             association.log.info(
                 "the sender of an object was gone before its answer", why=outcome.reason

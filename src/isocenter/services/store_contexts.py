@@ -29,6 +29,9 @@ class Instance(Protocol):
     def transfer_syntax_uid(self) -> str: ...
     @property
     def dataset_length(self) -> int: ...
+    @property
+    def study(self) -> int:
+        """Tells the studies of a retrieve apart."""
 
 
 class _Way(NamedTuple):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing, suppress
@@ -17,6 +18,7 @@ from typing import NamedTuple, Protocol
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dimse.status import Category, Service, describe
 from isocenter.errors import IsocenterError
+from isocenter.services.accounts import StudyCount
 from isocenter.services.store_contexts import Instance
 
 PIECE = 1024 * 1024
@@ -74,6 +76,10 @@ class Selected(Protocol):
     @property
     def kinds(self) -> Sequence[tuple[str, str]]:
         """The pairs of SOP class and transfer syntax that occur."""
+
+    @property
+    def studies(self) -> Sequence[StudyCount]:
+        """What is selected of each study."""
 
     def __len__(self) -> int: ...
 
@@ -271,7 +277,10 @@ class Ahead:
 
 @dataclass(slots=True)
 class SubOperations:
-    """The counters of PS3.4 C.4.2.1.6, and the instances that failed, as many as a list holds."""
+    """The counters of PS3.4 C.4.2.1.6, and the instances that failed, as many as a list holds.
+
+    `sent` counts those that were taken by study and SOP class (`accounts.Counts`).
+    """
 
     remaining: int
     completed: int = 0
@@ -279,19 +288,23 @@ class SubOperations:
     warning: int = 0
     reason: str = ""
     failed_uids: list[str] = field(default_factory=list)
+    sent: Counter[tuple[int, str]] = field(default_factory=Counter)
     _room: int = FAILED_LIST_BYTES
 
-    def judge(self, uid: str, code: int, comment: str) -> None:
+    def judge(self, instance: Instance, code: int, comment: str) -> None:
         """Count a sub-operation that was answered with the status `code`."""
         status = describe(code, Service.STORAGE)
-        if status.category is Category.SUCCESS:
+        if status.category in (Category.SUCCESS, Category.WARNING):
             self.remaining -= 1
-            self.completed += 1
-        elif status.category is Category.WARNING:
-            self.remaining -= 1
-            self.warning += 1
+            self.sent[instance.study, instance.sop_class_uid] += 1
+            if status.category is Category.SUCCESS:
+                self.completed += 1
+            else:
+                self.warning += 1
         else:
-            self.fail([uid], f"{status}: {comment}" if comment else str(status))
+            self.fail(
+                [instance.sop_instance_uid], f"{status}: {comment}" if comment else str(status)
+            )
 
     def fail(self, uids: Sequence[str], why: str) -> None:
         """Count instances that were not stored; the first reason is kept."""

@@ -1,10 +1,13 @@
-"""User identity (PS3.7 D.3.3.7) as an acceptor takes it: who somebody says to be, unverified.
+"""User identity (PS3.7 D.3.3.7) as an acceptor speaks of it, and how it answers.
+
+Whether somebody is who they say is decided by `security.identity`.
 
 Fields are secrets but for the user name, which alone ever leaves this module as text.
 """
 
 from __future__ import annotations
 
+from isocenter.security.identity_outcome import Refused, Verified
 from isocenter.upperlayer.user_information import UserIdentity, UserIdentityType
 
 LONGEST_NAME = 64
@@ -30,11 +33,10 @@ def user_name(identity: UserIdentity) -> str | None:
     return name[:LONGEST_NAME]
 
 
-def acknowledge(identity: UserIdentity) -> bytes | None:
-    """The server response of a positive response (PS3.7 D.3.3.7.2).
+def acknowledge(outcome: Verified | Refused | None) -> bytes | None:
+    """The server response of a positive response (PS3.7 D.3.3.7.2), None for no such answer.
 
-    It is empty for a user name, with or without a passcode, which may be accepted unverified
-    (PS3.15 B.4). For the others it would prove that a ticket, assertion or token was checked, so
-    there is none: the requestor then knows that its identity counts for nothing here.
+    It says that an identity was verified, so only who was gets one: any other requestor then knows
+    that its identity counts for nothing here.
     """
-    return b"" if identity.identity_type in _NAMED else None
+    return outcome.response if isinstance(outcome, Verified) else None

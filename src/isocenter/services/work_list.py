@@ -121,7 +121,7 @@ class WorkList:
         uid = instance.sop_instance_uid
         if not (is_out_of_resources(code) and self._try_again(instance)):
             self._failures.pop(uid, None)
-            self.counts.judge(uid, code, comment)
+            self.counts.judge(instance, code, comment)
         self.settle()
 
     def _try_again(self, instance: Instance) -> bool:

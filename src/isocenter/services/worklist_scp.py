@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from typing import Protocol
 
 from isocenter.encoding.elements import Elements
+from isocenter.security.access import Scope
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
 from isocenter.services.query_options import QueryOptions
@@ -32,6 +33,7 @@ class WorklistProvider(FindService):
         sop_class_uid: str,  # noqa: ARG002 - there is one
         identifier: Elements,
         options: QueryOptions,
+        scope: Scope,  # noqa: ARG002 - of studies; what is scheduled is none yet
     ) -> tuple[Matches, Elements]:
         """The scheduled procedure steps that match."""
         return self.engine.find(identifier, options), {}

@@ -12,14 +12,18 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from isocenter.errors import IsocenterError
 from isocenter.upperlayer.association import Association
 from isocenter.upperlayer.events import Event
 from isocenter.upperlayer.limits import AssociationLimits, Timeouts
 from isocenter.upperlayer.pdu import AssociateAC, AssociateRJ
 from isocenter.upperlayer.reasons import AbortSource
 from isocenter.upperlayer.state_machine import SENDING_STATES, State
+
+if TYPE_CHECKING:
+    import ssl
 
 RECEIVE_BUFFER_SIZE = 256 * 1024
 HIGH_WATER = 256 * 1024
@@ -75,6 +79,11 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         self._held_back = False
         self.congested = False
         self.peer = self.host = ""
+        self.peer_certificate: bytes | None = None  # DER; its chain was verified
+        self.examine: Callable[[ssl.SSLObject], None] | None = None
+        """Looks at who is at the other end of TLS; raises an IsocenterError for a stranger."""
+        self.objection = ""
+        """Why nothing was said to whoever is there."""
         self.last_received = 0.0
 
     # What asyncio calls
@@ -87,7 +96,12 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         if self._socket is not None:
             self._poll = select.poll()
             self._poll.register(self._socket.fileno(), select.POLLIN)
-        self._plain = transport.get_extra_info("sslcontext") is None
+        tls = transport.get_extra_info("ssl_object")
+        self._plain = tls is None
+        if tls is not None and not self._is_welcome(tls):
+            transport.abort()
+            return
+        self.peer_certificate = None if tls is None else tls.getpeercert(binary_form=True)
         address = transport.get_extra_info("peername")
         if isinstance(address, tuple):
             self.host, self.peer = address[0], f"{address[0]}:{address[1]}"
@@ -111,6 +125,8 @@ class AssociationProtocol(asyncio.BufferedProtocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._poll = None  # the descriptor may soon be somebody else's
+        if self.objection:
+            return  # there never was an association
         for timer in (self._timer, self._stalled):
             if timer is not None:
                 timer.cancel()
@@ -139,13 +155,23 @@ class AssociationProtocol(asyncio.BufferedProtocol):
         """Whether data can be sent and taken (Sta6)."""
         return self.core.state is State.Sta6
 
+    @property
+    def secure(self) -> bool:
+        """Whether the connection is TLS."""
+        return not self._plain
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the peer still waits for the answer to its association request (Sta3)."""
+        return self.core.state is State.Sta3
+
     def accept(self, response: AssociateAC) -> None:
-        """A-ASSOCIATE response (accept)."""
+        """A-ASSOCIATE response (accept); outside `handle`, call `flush` afterwards."""
         if self._still_in(State.Sta3):
             self.core.accept(response, self._loop.time())
 
     def reject(self, reject: AssociateRJ) -> None:
-        """A-ASSOCIATE response (reject)."""
+        """A-ASSOCIATE response (reject); likewise."""
         if self._still_in(State.Sta3):
             self.core.reject(reject, self._loop.time())
 
@@ -252,6 +278,15 @@ class AssociationProtocol(asyncio.BufferedProtocol):
             self._transport.pause_reading()
         elif not self._transport.is_closing():
             self._transport.resume_reading()
+
+    def _is_welcome(self, tls: ssl.SSLObject) -> bool:
+        """Whether the association may begin; before a byte of it is read or sent."""
+        try:
+            if self.examine is not None:
+                self.examine(tls)
+        except IsocenterError as error:
+            self.objection = str(error)
+        return not self.objection
 
     def _still_in(self, state: State) -> bool:
         # What the peer sent behind a request, in the same read, may have ended the association

@@ -5,23 +5,27 @@ No event loop, no threads: every call waits, and every wait has a deadline.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections import deque
-from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from isocenter.upperlayer.association import Association
+from isocenter.upperlayer.blocking_wire import (
+    LAST_READS,
+    RECEIVE_BUFFER_SIZE,
+    Examine,
+    TransportSecurity,
+    Wire,
+    open_wire,
+)
 from isocenter.upperlayer.contexts import AcceptedContext
 from isocenter.upperlayer.errors import (
     AssociateTimeout,
     AssociationReleasedError,
     ConnectFailed,
     ConnectionLostError,
-    ConnectTimeout,
     ReleaseTimeout,
     ResponseTimeout,
     UpperLayerError,
@@ -47,18 +51,12 @@ from isocenter.upperlayer.pdu import AssociateAC, AssociateRQ
 from isocenter.upperlayer.reasons import AbortReason, AbortSource
 from isocenter.upperlayer.sending import Buffers
 from isocenter.upperlayer.state_machine import State
+from isocenter.upperlayer.tls_failures import is_tls_error, tls_failure
 
 if TYPE_CHECKING:
     import ssl
 
-_RECEIVE_BUFFER_SIZE = 256 * 1024
 _WRITE_TIMEOUT = 30.0  # seconds without progress
-_TLS_BATCH = 256 * 1024  # bytes joined for one TLS write, which cannot gather
-_LAST_READS = 16
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-_IOV_MAX = os.sysconf("SC_IOV_MAX") if "SC_IOV_MAX" in getattr(os, "sysconf_names", {}) else 16
-
-_Output = list[bytes | memoryview]
 
 _ESTABLISHING = "waiting for the answer to the association request"
 _SENDING = "sending"
@@ -72,12 +70,12 @@ class BlockingAssociation:
     `peer` is ``host:port``; `accepted_contexts` and `response` are what the peer agreed to.
     """
 
-    def __init__(self, connection: socket.socket, core: Association, peer: str) -> None:
+    def __init__(self, wire: Wire, core: Association, peer: str) -> None:
         """Use `connect`; this only puts the parts together."""
         self.peer = peer
-        self._wire = _Wire(connection)
+        self._wire = wire
         self._core = core
-        self._buffer = memoryview(bytearray(_RECEIVE_BUFFER_SIZE))
+        self._buffer = memoryview(bytearray(RECEIVE_BUFFER_SIZE))
         self._events: deque[Event] = deque()
 
     @classmethod
@@ -91,8 +89,12 @@ class BlockingAssociation:
         limits: AssociationLimits = DEFAULT_LIMITS,
         connect_timeout: float = 10.0,
         ssl_context: ssl.SSLContext | None = None,
+        examine: Examine | None = None,
     ) -> BlockingAssociation:
         """Connect, negotiate TLS where a context is given, and establish the association.
+
+        `examine` looks at the peer's certificate after the handshake, and raises an
+        IsocenterError for one with which nothing shall be said.
 
         Raises `ConnectFailed`, `ConnectTimeout`, `AssociateTimeout`, `AssociationRejectedError`,
         `AssociationAbortedError` or `ConnectionLostError`; `LocalProtocolError` for a request that
@@ -101,8 +103,8 @@ class BlockingAssociation:
         peer = f"{host}:{port}"
         core = Association(requestor=True, limits=limits, timeouts=timeouts, now=time.monotonic())
         core.request_association(request, time.monotonic())
-        connection = _open(host, port, connect_timeout, ssl_context)
-        association = cls(connection, core, peer)
+        tls = None if ssl_context is None else TransportSecurity(ssl_context, examine)
+        association = cls(open_wire(host, port, connect_timeout, tls), core, peer)
         try:
             association._establish(request)
         except BaseException:
@@ -250,8 +252,8 @@ class BlockingAssociation:
                 events.extend(core.expire(now))
                 if not events and give_up is not None and now >= give_up:
                     return None
-            except OSError:
-                self._hang_up(phase)
+            except OSError as error:
+                self._hang_up(phase, error)
             else:
                 if count == 0:
                     self._hang_up(phase)
@@ -272,26 +274,40 @@ class BlockingAssociation:
                 f"{self.peer} took none of our bytes for {_WRITE_TIMEOUT:g} s while {phase}; "
                 "it may be overloaded or out of disk space: look into its log."
             ) from error
-        except OSError:
+        except OSError as error:
             self._read_last_words(phase)
-            self._hang_up(phase)
+            self._hang_up(phase, error)
 
     def _read_last_words(self, phase: str) -> None:
-        """Raise for an A-ABORT that waits unread behind a write that failed."""
-        with suppress(OSError):
-            while count := self._wire.read_into(self._buffer, 0):
+        """Raise for an A-ABORT, or a TLS alert, that waits unread behind a write that failed."""
+        try:
+            for _ in range(LAST_READS):
+                if not (count := self._wire.read_into(self._buffer, 0)):
+                    break
                 events = self._core.receive_data(self._buffer[:count], time.monotonic())
                 for event in events:
                     if isinstance(event, Aborted):
                         self._fail(event, phase)
+        except OSError as error:
+            if is_tls_error(error):
+                self._hang_up(phase, error)
 
-    def _hang_up(self, phase: str) -> NoReturn:
+    def _hang_up(self, phase: str, error: OSError | None = None) -> NoReturn:
         """The transport connection is gone."""
         self._core.connection_lost(time.monotonic())
         self._wire.close()
+        if error is not None and is_tls_error(error):
+            # With TLS 1.3 our side of the handshake is over before the peer has seen our
+            # certificate, so what it thinks of it comes as an answer to the first write.
+            kind = ConnectFailed if phase is _ESTABLISHING else ConnectionLostError
+            raise kind(tls_failure(self.peer, error)) from error
         hint = "its log may say why"
         if phase is _ESTABLISHING:
-            hint = "this port may expect TLS, refuse our host, or not be a DICOM port"
+            hint = (
+                "this port may refuse our certificate or our host, or not be a DICOM port"
+                if self._wire.is_tls
+                else "this port may expect TLS, refuse our host, or not be a DICOM port"
+            )
         raise ConnectionLostError(f"{self.peer} closed the connection while {phase}: {hint}.")
 
     def _fail(self, event: Event | None, phase: str) -> NoReturn:
@@ -300,7 +316,7 @@ class BlockingAssociation:
             with suppress(OSError):
                 self._wire.write(self._core.data_to_send(), timeout=0)
             self._wire.close()
-            raise abort_error(self.peer, phase, event)
+            raise abort_error(self.peer, phase, event, requested=phase is _ESTABLISHING)
         if isinstance(event, Released):
             self._wire.close()
             raise AssociationReleasedError(
@@ -309,131 +325,3 @@ class BlockingAssociation:
             )
         self.abort()
         raise UpperLayerError(f"{self.peer} caused {type(event).__name__} while {phase}.")
-
-
-class _Wire:
-    """A connected socket, plain or TLS; every operation takes its timeout in seconds."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._socket = connection
-        self._gathers = hasattr(connection, "sendmsg") and not hasattr(connection, "cipher")
-        self.closed = False
-
-    def write(self, output: _Output, timeout: float) -> None:
-        """Write all buffers; `timeout` counts from the last progress."""
-        self._socket.settimeout(timeout)
-        if not self._gathers:
-            self._write_joined(output)
-            return
-        index = 0
-        while index < len(output):
-            sent = self._socket.sendmsg(output[index : index + _IOV_MAX])
-            while index < len(output) and sent >= len(output[index]):
-                sent -= len(output[index])
-                index += 1
-            if sent:
-                output[index] = memoryview(output[index])[sent:]
-
-    def _write_joined(self, output: _Output) -> None:
-        for batch in _batches(output):
-            view = memoryview(b"".join(batch))
-            while view:
-                view = view[self._socket.send(view) :]
-
-    def read_into(self, buffer: memoryview, timeout: float | None) -> int:
-        """Bytes read, 0 when the peer closed; raises TimeoutError."""
-        self._socket.settimeout(None if timeout is None else max(timeout, 0.0))
-        try:
-            count = self._socket.recv_into(buffer)
-        except BlockingIOError as error:
-            raise TimeoutError from error
-        if _QUICKACK is not None:
-            # Peers with Nagle on wait for our ACK before the second part of a message; the
-            # kernel forgets this setting, so it is renewed after each read.
-            with suppress(OSError):
-                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-        return count
-
-    def close(self) -> None:
-        """Close once, so that what was written still reaches the peer."""
-        if self.closed:
-            return
-        self.closed = True
-        with suppress(OSError):
-            # Unread bytes would turn the close into a reset, and a reset discards our A-ABORT.
-            self._socket.settimeout(0)
-            for _ in range(_LAST_READS):
-                if not self._socket.recv(_RECEIVE_BUFFER_SIZE):
-                    break
-        with suppress(OSError, ValueError):
-            if not self._gathers:
-                self._socket.unwrap()  # type: ignore[attr-defined]  # TLS: says close_notify
-        self._socket.close()
-
-
-def _batches(output: _Output) -> Iterator[_Output]:
-    """Groups of buffers that are worth one TLS write."""
-    batch: _Output = []
-    size = 0
-    for buffer in output:
-        batch.append(buffer)
-        size += len(buffer)
-        if size >= _TLS_BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _open(
-    host: str, port: int, timeout: float, ssl_context: ssl.SSLContext | None
-) -> socket.socket:
-    """Connect, with TLS where a context is given; raises `ConnectFailed` or `ConnectTimeout`."""
-    peer = f"{host}:{port}"
-    if not 0 < port < 65536:
-        raise ConnectFailed(f"{peer} cannot be reached: a port is 1 to 65535.")
-    try:
-        connection = socket.create_connection((host, port), timeout)
-    except TimeoutError as error:
-        raise ConnectTimeout(
-            f"{peer} did not answer within {timeout:g} s: check host, port and firewalls."
-        ) from error
-    except ConnectionRefusedError as error:
-        raise ConnectFailed(
-            f"{peer} refused the connection: nothing listens there; check the port and whether "
-            "the service runs."
-        ) from error
-    except (socket.gaierror, UnicodeError) as error:
-        raise ConnectFailed(f"The host {host!r} was not found: check its name.") from error
-    except OSError as error:
-        raise ConnectFailed(
-            f"{peer} cannot be reached ({error}): check host, port and network."
-        ) from error
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if ssl_context is None:
-        return connection
-    try:
-        return ssl_context.wrap_socket(connection, server_hostname=host)
-    except TimeoutError as error:
-        connection.close()
-        raise ConnectTimeout(
-            f"{peer} did not finish the TLS handshake within {timeout:g} s: "
-            "its port may be one without TLS."
-        ) from error
-    except OSError as error:
-        connection.close()
-        raise ConnectFailed(_tls_failure(peer, error)) from error
-
-
-def _tls_failure(peer: str, error: OSError) -> str:
-    reason = getattr(error, "reason", None) or ""
-    if reason == "WRONG_VERSION_NUMBER":
-        return f"{peer} does not speak TLS on this port: connect without TLS or use its TLS port."
-    if reason == "CERTIFICATE_VERIFY_FAILED":
-        words = getattr(error, "verify_message", "") or "not trusted"
-        return f"The certificate of {peer} was not accepted ({words}): check the CA and the name."
-    words = reason.replace("_", " ").lower() or str(error)
-    return (
-        f"The TLS handshake with {peer} failed ({words}): it may expect a client certificate, "
-        "other TLS versions, or no TLS at all."
-    )

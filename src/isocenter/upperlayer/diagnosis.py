@@ -19,6 +19,13 @@ def describe_unknown_pdu(header: bytes) -> str:
         )
     if header[0] == _TLS_ALERT and header[1] == 3:
         return "the peer answered with a TLS alert: its port expects TLS, connect with TLS"
+    return describe_stranger(header) or (
+        f"PDU type {header[0]:02X}H is unknown: the peer does not speak the DICOM upper layer"
+    )
+
+
+def describe_stranger(header: bytes) -> str | None:
+    """One clause on who speaks another protocol altogether; None where that is not known."""
     if header.startswith(_HTTP_METHODS) or header.startswith(b"PRI * "):
         return (
             "the peer sent an HTTP request to a DICOM port: "
@@ -28,4 +35,4 @@ def describe_unknown_pdu(header: bytes) -> str:
         return "the peer answered in HTTP: this is a web server's port, not a DICOM port"
     if header.startswith(b"SSH-"):
         return "the peer answered in SSH: this is not a DICOM port"
-    return f"PDU type {header[0]:02X}H is unknown: the peer does not speak the DICOM upper layer"
+    return None

@@ -9,12 +9,17 @@ from isocenter.upperlayer.errors import AssociationAbortedError, AssociationReje
 from isocenter.upperlayer.events import Aborted
 from isocenter.upperlayer.pdu import AssociateRJ, AssociateRQ
 from isocenter.upperlayer.reasons import (
+    AbortReason,
+    AbortSource,
     PresentationRejectReason,
     RejectSource,
     UserRejectReason,
     describe_abort,
     describe_rejection,
 )
+
+# What a request for an association, of all PDUs, is answered with where TLS was awaited.
+_REQUEST_NOT_UNDERSTOOD = (AbortSource.SERVICE_PROVIDER, AbortReason.UNRECOGNIZED_PDU)
 
 
 def rejection_error(
@@ -32,7 +37,10 @@ def _remedy(request: AssociateRQ, reject: AssociateRJ) -> str:
         if reject.reason == UserRejectReason.CALLED_AE_TITLE_NOT_RECOGNIZED:
             return f"it does not know itself as {called!r}: check the called AE title"
         if reject.reason == UserRejectReason.CALLING_AE_TITLE_NOT_RECOGNIZED:
-            return f"it does not know us as {calling!r}: register this AE title and host there"
+            return (
+                f"it does not know us as {calling!r}: register this AE title there, with our host "
+                "and certificate"
+            )
         return (
             f"check at the peer whether {calling!r} may call {called!r} and supports what was "
             "proposed"
@@ -44,14 +52,19 @@ def _remedy(request: AssociateRQ, reject: AssociateRJ) -> str:
     return "it does not accept this kind of association: look into its log"
 
 
-def abort_error(peer: str, phase: str, aborted: Aborted) -> AssociationAbortedError:
-    """The error for an association that was broken off while `phase` (a participle) went on."""
+def abort_error(
+    peer: str, phase: str, aborted: Aborted, *, requested: bool = False
+) -> AssociationAbortedError:
+    """The error for an association that was broken off while `phase` (a participle) went on.
+
+    `requested`: it was no association yet, but asked for.
+    """
     if not aborted.by_peer:
         text = f"The association with {peer} was broken off while {phase}: {aborted.diagnosis}."
     else:
         words = describe_abort(aborted.source, aborted.reason)
-        text = (
-            f"{peer} broke off the association while {phase} ({words}); "
-            "its log says why, try again after that is settled."
-        )
+        advice = "its log says why, try again after that is settled"
+        if requested and (aborted.source, aborted.reason) == _REQUEST_NOT_UNDERSTOOD:
+            advice = "its port may expect TLS: call it with TLS, or find its port without"
+        text = f"{peer} broke off the association while {phase} ({words}); {advice}."
     return AssociationAbortedError(aborted.source, aborted.reason, text)

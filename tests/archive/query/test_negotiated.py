@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from isocenter.archive.index import Index
-from isocenter.archive.query import InvalidQuery, Rules, engine, patterns
+from isocenter.archive.query import InvalidQuery, Rules, patterns, watch
 from isocenter.archive.query.model import Model
 from tests.archive.index.entries import CT, an_entry, store, tag
 from tests.support.identifiers import find_texts
@@ -181,7 +181,7 @@ def test_classes_of_a_study_are_matched(archive: Index) -> None:
 def test_giving_up_ends_a_search_that_finds_nothing(
     archive: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_STEPS_AT_ONCE", 1)
+    monkeypatch.setattr(watch, "_STEPS_AT_ONCE", 1)
     compared = []
 
     def resembles(_key: str, names: str) -> bool:

@@ -1,5 +1,6 @@
 """A million studies must not be read through for a key that has an index."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from isocenter.archive.index import Index, parents, reader, removal
 from isocenter.archive.index.connection import Statement
+from isocenter.archive.layout import ACCESS_FILE
 from isocenter.archive.query import HeaderReader, Rules
 from isocenter.archive.query.model import Model
+from isocenter.security.access import Scope
 from tests.archive.index.entries import tag
 from tests.support.identifiers import find_texts as find
 
@@ -28,30 +31,45 @@ def scans(index: Index, sql: str, *parameters: object) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("model", "level", "keys"),
-    [
-        ("STUDY", "STUDY", {"PatientID": "P1"}),
-        ("STUDY", "STUDY", {"AccessionNumber": "A1"}),
-        ("STUDY", "STUDY", {"AccessionNumber": "A1*"}),
-        ("STUDY", "STUDY", {"StudyInstanceUID": "1.2\\1.3"}),
-        ("STUDY", "STUDY", {"StudyDate": "20240101"}),
-        ("STUDY", "STUDY", {"StudyDate": "20240101-20240131", "ModalitiesInStudy": "CT"}),
-        ("STUDY", "STUDY", {"PatientName": "SMITH^JOHN"}),
-        ("STUDY", "STUDY", {"PatientName": "SM*"}),
-        ("STUDY", "STUDY", {"PatientName": "*SMITH*"}),
-        ("STUDY", "STUDY", {"PatientName": "*SMITH*", "StudyDate": "20240101"}),
-        ("STUDY", "STUDY", {"PatientName": "*IT*", "StudyDate": "20240101"}),
-        ("PATIENT", "PATIENT", {"PatientID": "P1", "NumberOfPatientRelatedInstances": ""}),
-        ("STUDY", "SERIES", {"StudyInstanceUID": "1.2", "NumberOfSeriesRelatedInstances": ""}),
-        ("STUDY", "IMAGE", {"SeriesInstanceUID": "1.2", "SOPInstanceUID": ""}),
-        ("STUDY", "IMAGE", {"SOPInstanceUID": "1.2"}),
-    ],
-)
+INDEXED = [
+    ("STUDY", "STUDY", {"PatientID": "P1"}),
+    ("STUDY", "STUDY", {"AccessionNumber": "A1"}),
+    ("STUDY", "STUDY", {"AccessionNumber": "A1*"}),
+    ("STUDY", "STUDY", {"StudyInstanceUID": "1.2\\1.3"}),
+    ("STUDY", "STUDY", {"StudyDate": "20240101"}),
+    ("STUDY", "STUDY", {"StudyDate": "20240101-20240131", "ModalitiesInStudy": "CT"}),
+    ("STUDY", "STUDY", {"PatientName": "SMITH^JOHN"}),
+    ("STUDY", "STUDY", {"PatientName": "SM*"}),
+    ("STUDY", "STUDY", {"PatientName": "*SMITH*"}),
+    ("STUDY", "STUDY", {"PatientName": "*SMITH*", "StudyDate": "20240101"}),
+    ("STUDY", "STUDY", {"PatientName": "*IT*", "StudyDate": "20240101"}),
+    ("PATIENT", "PATIENT", {"PatientID": "P1", "NumberOfPatientRelatedInstances": ""}),
+    ("STUDY", "SERIES", {"StudyInstanceUID": "1.2", "NumberOfSeriesRelatedInstances": ""}),
+    ("STUDY", "IMAGE", {"SeriesInstanceUID": "1.2", "SOPInstanceUID": ""}),
+    ("STUDY", "IMAGE", {"SOPInstanceUID": "1.2"}),
+]
+
+
+@pytest.mark.parametrize(("model", "level", "keys"), INDEXED)
 def test_a_query_by_an_indexed_key_reads_no_table_through(
     index: Index, model: Model, level: str, keys: dict[str, str]
 ) -> None:
     assert scans_of_find(index, model, level, keys) == []
+
+
+@pytest.mark.parametrize("labels", ["a", "ab"])
+@pytest.mark.parametrize(("model", "level", "keys"), INDEXED)
+def test_nor_does_one_of_somebody_who_may_see_some_studies(
+    index: Index, labelled: None, model: Model, level: str, keys: dict[str, str], labels: str
+) -> None:
+    assert scans_of_find(index, model, level, keys, scope=Scope(frozenset(labels))) == []
+
+
+@pytest.fixture
+def labelled(index: Index, tmp_path: Path, empty_access: Path) -> None:
+    """A connection of the index has the labels of studies attached."""
+    shutil.copy(empty_access, tmp_path / ACCESS_FILE)
+    index.connect_labelled().close()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from isocenter.archive.workflow.commitments import (
     Registration,
 )
 from isocenter.archive.workflow.jobs import Jobs
+from isocenter.security.access import ALL_STUDIES, Scope
 from tests.archive.workflow.test_jobs import Clock
 
 INSTANCES = [("1.2.840.10008.5.1.4.1.1.2", f"1.2.3.{number}") for number in range(5)]
@@ -36,8 +37,33 @@ def register(
     ae: str = "MODALITY",
     uid: str = "1.2.9",
     limit: int = 100,
+    scope: Scope = ALL_STUDIES,
 ) -> Registration:
-    return commitments.register(ae, "ISOCENTER", uid, instances, seconds=1000, limit=limit)
+    return commitments.register(
+        ae, "ISOCENTER", uid, instances, scope=scope, seconds=1000, limit=limit
+    )
+
+
+def test_a_transaction_remembers_what_its_requester_may_see(commitments: Commitments) -> None:
+    assert loaded_scope(commitments, register(commitments)) == ALL_STUDIES
+    for uid, labels in (("1.2.10", {"a", "b"}), ("1.2.11", set())):
+        scope = Scope(frozenset(labels))
+        assert loaded_scope(commitments, register(commitments, uid=uid, scope=scope)) == scope
+
+
+def test_who_asks_again_seeing_less_is_told_no_more_than_both_see(commitments: Commitments) -> None:
+    register(commitments, scope=Scope(frozenset({"a", "b"})))
+    again = register(commitments, scope=Scope(frozenset({"b", "c"})))
+    assert again.outcome is Registered.REPEATED
+    assert loaded_scope(commitments, again) == Scope(frozenset({"b"}))
+    again = register(commitments, scope=ALL_STUDIES)
+    assert loaded_scope(commitments, again) == Scope(frozenset({"b"}))
+
+
+def loaded_scope(commitments: Commitments, made: Registration) -> Scope:
+    transaction = commitments.load(made.number)
+    assert transaction is not None
+    return transaction.scope
 
 
 def test_a_transaction_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Queries of modalities against the worklist (PS3.4 K.2.2)."""
 
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isocenter.archive.query import InvalidQuery
+from isocenter.archive.query import InvalidQuery, watch
 from isocenter.archive.query.criteria import Rules
 from isocenter.archive.query.data_sets import matches
 from isocenter.archive.workflow.attributes import (
@@ -210,3 +211,18 @@ def _shared(factory: pytest.TempPathFactory, kept: list[Worklist] = []) -> Workl
             worklist.add(each)
         kept.append(worklist)
     return kept[0]
+
+
+@pytest.mark.parametrize("step", [0.4, 20])
+def test_a_search_ends_when_its_time_is_up(
+    filled: Worklist, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    monkeypatch.setattr(watch, "_STEPS_AT_ONCE", 1_000_000 if step < 1 else 1)
+    moments = count(step=step)
+    search = WorklistMatches(filled, {}, time_limit=1, clock=lambda: next(moments))
+    assert len(list(search)) < len(ITEMS)
+    assert search.stopped == "after 1 s of search"
+    assert len(list(WorklistMatches(filled, {}))) == len(ITEMS)
+    unwanted = WorklistMatches(filled, {}, time_limit=1, clock=lambda: next(moments))
+    unwanted.give_up()
+    assert (list(unwanted), unwanted.stopped) == ([], "")

@@ -100,6 +100,22 @@ def test_a_study_that_has_no_uid_leads_out_of_no_folder(tmp_path: Path, content:
     assert receiver.written == [tmp_path / "unknown" / "unknown" / "1.2.3.4.dcm"]
 
 
+@pytest.mark.parametrize(
+    ("sop_class", "instance"), [("1." * 33_000, "1.2.3"), (CT, "../1.2"), (CT, "")]
+)
+def test_uids_that_no_file_can_have_are_refused(
+    tmp_path: Path, sop_class: str, instance: str
+) -> None:
+    receiver = FileReceiver(tmp_path)
+    request = CStoreRQ(
+        message_id=1, affected_sop_class_uid=sop_class, affected_sop_instance_uid=instance
+    )
+    context = AcceptedContext(1, CT, EXPLICIT_VR_LITTLE_ENDIAN.uid)
+    assert receiver.begin(request, context) == status.INVALID_SOP_INSTANCE
+    assert receiver.trouble
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_in_the_place_of_the_file_is_walked_around(tmp_path: Path) -> None:
     (tmp_path / "1.2.3.4.dcm").mkdir()
     receiver = FileReceiver(tmp_path)

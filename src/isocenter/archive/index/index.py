@@ -19,9 +19,11 @@ class Index:
         self.reader = reader
         self.locate = reader.locate
         self.connect = reader.connect
+        self.connect_labelled = reader.connect_labelled
         self.unsealed_packs = reader.unsealed_packs
         self.list_quarantine = reader.list_quarantine
         self.is_quarantined = reader.is_quarantined
+        self.is_sealed = reader.is_sealed
         self.statistics = reader.statistics
         self.submit = writer.submit
         self.flush = writer.flush
@@ -29,6 +31,10 @@ class Index:
         self.seal_packs = writer.seal_packs
         self.forget_records = writer.forget_records
         self.record_quarantine = writer.record_quarantine
+        self.delete_records = writer.delete_records
+        self.forget_packs = writer.forget_packs
+        self.forget_quarantined = writer.forget_quarantined
+        self.forget_people = writer.forget_people
 
     @classmethod
     def open(cls, url_or_path: str | Path) -> "Index":

@@ -12,6 +12,7 @@ from isocenter.archive.index.entry import (
     QuarantineEntry,
     Statistics,
 )
+from isocenter.archive.index.removal import RecordPlace
 
 OnOutcome = Callable[[IndexEntry, Outcome], None]
 
@@ -25,8 +26,17 @@ class ReadableIndex(Protocol):
     def connect(self) -> Connection:
         """Return a connection for one query; closing it gives it back."""
 
+    def connect_labelled(self) -> Connection:
+        """The same, for queries that ask for the labels of studies (`labels.study_label`).
+
+        Raises IndexUnavailable where the labels cannot be read.
+        """
+
     def unsealed_packs(self) -> list[str]:
         """Return the packs that were never sealed: those a crash may have left torn."""
+
+    def is_sealed(self, pack: str) -> bool:
+        """Whether a pack is known to be complete."""
 
     def list_quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
         """Return what was kept aside, newest first."""
@@ -69,6 +79,18 @@ class WritableIndex(Protocol):
 
     def record_quarantine(self, entry: QuarantineEntry, timeout: float | None = None) -> None:
         """Return when the record of an object kept aside is durable."""
+
+    def delete_records(self, places: Sequence[RecordPlace], timeout: float | None = None) -> None:
+        """Take out instances that lie at these places and no others, durably."""
+
+    def forget_packs(self, packs: Sequence[str], timeout: float | None = None) -> None:
+        """Take out packs that hold nothing any more, durably."""
+
+    def forget_quarantined(self, paths: Sequence[str], timeout: float | None = None) -> None:
+        """Take out what is no longer in quarantine, durably."""
+
+    def forget_people(self, timeout: float | None = None) -> None:
+        """Take out the physicians and operators whom nothing names any more, durably."""
 
     def close(self) -> None:
         """Commit what waits, then stop."""

@@ -17,6 +17,7 @@ from isocenter.archive.index.connection import (
 )
 from isocenter.archive.index.entry import Location, QuarantineEntry, Statistics
 from isocenter.archive.index.errors import IndexUnusable
+from isocenter.archive.index.labels import attach_labels
 from isocenter.archive.index.schema import (
     instance,
     pack,
@@ -27,6 +28,7 @@ from isocenter.archive.index.schema import (
     term,
 )
 from isocenter.archive.index.uids import pack_uid
+from isocenter.archive.layout import ACCESS_FILE
 
 _DIGEST_MASK = 2**64 - 1
 
@@ -47,13 +49,17 @@ _TERM = Statement(select(term.c.value).where(term.c.id == 0))
 
 
 class StoredRecord(NamedTuple):
-    """Where an instance's bytes lie; the fields mean what they mean in `IndexEntry`."""
+    """Where an instance's bytes lie; the fields mean what they mean in `IndexEntry`.
+
+    `number` is that of its row.
+    """
 
     pack: str
     offset: int
     length: int
     dataset_offset: int
     digest: int
+    number: int
 
 
 class _ThreadConnection:
@@ -103,11 +109,30 @@ class IndexReader:
         """Return a connection for one query; closing it gives it back."""
         return self._engine.connect()
 
+    def connect_labelled(self) -> Connection:
+        """The same, for queries that ask for the labels of studies (`labels.study_label`).
+
+        Raises IndexUnavailable where the labels cannot be read.
+        """
+        connection = self.connect()
+        try:
+            attach_labels(connection, self._path.with_name(ACCESS_FILE))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def unsealed_packs(self) -> list[str]:
         """Return the packs that were never sealed: those a crash may have left torn."""
         with self.connect() as connection:
             statement = select(pack.c.path).where(pack.c.length.is_(None)).order_by(pack.c.path)
             return list(connection.scalars(statement))
+
+    def is_sealed(self, path: str) -> bool:
+        """Whether a pack is known to be complete."""
+        statement = select(pack.c.id).where(pack.c.path == path, pack.c.length.is_not(None))
+        with self.connect() as connection:
+            return connection.execute(statement).first() is not None
 
     def list_quarantine(self, limit: int = 1000) -> list[QuarantineEntry]:
         """Return what was kept aside, newest first."""
@@ -145,9 +170,9 @@ class IndexReader:
         Each page is a query of its own: whoever takes hours over them does not keep SQLite from
         folding its log meanwhile. They go by instance, for the index cannot list one pack quickly.
         """
-        columns = [instance.c[name] for name in StoredRecord._fields[1:]]
+        columns = [instance.c[name] for name in StoredRecord._fields[1:-1]]
         statement = (
-            select(instance.c.id, pack.c.path, *columns)
+            select(pack.c.path, *columns, instance.c.id)
             .join_from(instance, pack)
             .order_by(instance.c.id)
             .limit(size)
@@ -158,9 +183,15 @@ class IndexReader:
                 rows = connection.execute(statement.where(instance.c.id > last)).all()
             if not rows:
                 return
-            last = rows[-1][0]
-            records = [StoredRecord(*row[1:]) for row in rows]
+            records = [StoredRecord._make(row) for row in rows]
+            last = records[-1].number
             yield [record._replace(digest=record.digest & _DIGEST_MASK) for record in records]
+
+    def is_there(self, record: StoredRecord) -> bool:
+        """Whether the index still has a record: it may have been deleted since it was read."""
+        with self.connect() as connection:
+            row = connection.execute(select(instance.c.id).where(instance.c.id == record.number))
+            return row.first() is not None
 
     def close(self) -> None:
         """Close every connection. No other thread may be reading any more."""

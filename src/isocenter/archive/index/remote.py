@@ -19,6 +19,7 @@ from isocenter.archive.index.entry import IndexEntry, Outcome, QuarantineEntry
 from isocenter.archive.index.errors import IndexUnavailable
 from isocenter.archive.index.interface import OnOutcome, WritableIndex
 from isocenter.archive.index.reader import IndexReader
+from isocenter.archive.index.removal import RecordPlace
 
 _SUBMIT = "submit"
 _OUTCOMES = "outcomes"
@@ -95,9 +96,11 @@ class RemoteIndex:
         self.reader = IndexReader(path)
         self.locate = self.reader.locate
         self.connect = self.reader.connect
+        self.connect_labelled = self.reader.connect_labelled
         self.unsealed_packs = self.reader.unsealed_packs
         self.list_quarantine = self.reader.list_quarantine
         self.is_quarantined = self.reader.is_quarantined
+        self.is_sealed = self.reader.is_sealed
         self.statistics = self.reader.statistics
         self.healthy = True
         self._gone = False
@@ -141,6 +144,22 @@ class RemoteIndex:
     def record_quarantine(self, entry: QuarantineEntry, timeout: float | None = None) -> None:
         """Return when the record of an object kept aside is durable."""
         self._call("record_quarantine", (entry,), timeout)
+
+    def delete_records(self, places: Sequence[RecordPlace], timeout: float | None = None) -> None:
+        """Take out instances that lie at these places and no others, durably."""
+        self._call("delete_records", (list(places),), timeout)
+
+    def forget_packs(self, packs: Sequence[str], timeout: float | None = None) -> None:
+        """Take out packs that hold nothing any more, durably."""
+        self._call("forget_packs", (list(packs),), timeout)
+
+    def forget_quarantined(self, paths: Sequence[str], timeout: float | None = None) -> None:
+        """Take out what is no longer in quarantine, durably."""
+        self._call("forget_quarantined", (list(paths),), timeout)
+
+    def forget_people(self, timeout: float | None = None) -> None:
+        """Take out the physicians and operators whom nothing names any more, durably."""
+        self._call("forget_people", (), timeout)
 
     def close(self) -> None:
         """Commit what waits, then close. Raises IndexUnavailable."""

@@ -1,7 +1,8 @@
 """Taking instances out of the index, and with the last one the rows above it."""
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Column, Table, delete, exists, select
 
@@ -11,9 +12,12 @@ from isocenter.archive.index.schema import (
     pack,
     patient,
     patient_name_group,
+    person,
+    quarantine,
     series,
     study,
 )
+from isocenter.archive.index.uids import pack_uid
 
 # A pack's instances were all inserted after its own row, and ids only grow: no need of an index
 # by pack, which every instance would pay for.
@@ -21,6 +25,11 @@ _FIND_RECORDS = Statement(
     select(instance.c.id, instance.c.series)
     .join_from(pack, instance, instance.c.id > pack.c.instances_after)
     .where(pack.c.path == "", instance.c.pack == pack.c.id, instance.c.offset >= 0)
+)
+_FIND_RECORD = Statement(
+    select(instance.c.id, instance.c.series)
+    .join_from(instance, pack)
+    .where(instance.c.uid == b"", pack.c.path == "", instance.c.offset == 0)
 )
 _REMOVE_INSTANCE = Statement(delete(instance).where(instance.c.id == 0))
 _REMOVE_NAME_GROUPS = Statement(delete(patient_name_group).where(patient_name_group.c.patient == 0))
@@ -30,6 +39,53 @@ _REMOVE_TRIGRAMS = (
     "INSERT INTO patient_name_trigram (patient_name_trigram, rowid, name_key) "
     "VALUES ('delete', ?, ?)"
 )
+
+
+_REMOVE_PACK = Statement(delete(pack).where(pack.c.path == ""))
+_REMOVE_QUARANTINED = Statement(delete(quarantine).where(quarantine.c.path == ""))
+_NAMED = [study.c.referring_physician, series.c.performing_physician, series.c.operators]
+_REMOVE_UNNAMED = Statement(
+    delete(person).where(
+        *(person.c.id.not_in(select(column).where(column.is_not(None))) for column in _NAMED)
+    )
+)
+
+
+class RecordPlace(NamedTuple):
+    """An instance and where it lies; one that was stored anew under its UID lies elsewhere."""
+
+    sop_instance_uid: str
+    pack: str
+    offset: int
+
+
+def remove_places(cursor: sqlite3.Cursor, places: Sequence[RecordPlace]) -> None:
+    """Remove these very records, where the index still has them there."""
+    parents = set()
+    for uid, path, offset in places:
+        row = cursor.execute(_FIND_RECORD.sql, (pack_uid(uid), path, offset)).fetchone()
+        if row is not None:
+            cursor.execute(_REMOVE_INSTANCE.sql, (row[0],))
+            parents.add(row[1])
+    _prune(cursor, parents)
+
+
+def remove_packs(cursor: sqlite3.Cursor, paths: Sequence[str]) -> None:
+    """Remove packs that are gone, none of whose instances is left."""
+    cursor.executemany(_REMOVE_PACK.sql, [(path,) for path in paths])
+
+
+def remove_quarantined(cursor: sqlite3.Cursor, paths: Sequence[str]) -> None:
+    """Remove what is said of files that are no longer in quarantine."""
+    cursor.executemany(_REMOVE_QUARANTINED.sql, [(path,) for path in paths])
+
+
+def remove_unnamed_people(cursor: sqlite3.Cursor) -> None:
+    """Remove physicians and operators whom no study and no series names any more.
+
+    This reads both tables whole, so it is done when something is purged, not with every removal.
+    """
+    cursor.execute(_REMOVE_UNNAMED.sql)
 
 
 def remove_records(cursor: sqlite3.Cursor, path: str, offset: int) -> int:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +24,17 @@ from isocenter.archive.index.entry import IndexEntry, Outcome, QuarantineEntry
 from isocenter.archive.index.errors import IndexUnavailable
 from isocenter.archive.index.interface import OnOutcome
 from isocenter.archive.index.migrate import migrate
-from isocenter.archive.index.removal import remove_records
+from isocenter.archive.index.removal import (
+    RecordPlace,
+    remove_packs,
+    remove_places,
+    remove_quarantined,
+    remove_records,
+    remove_unnamed_people,
+)
 from isocenter.archive.index.schema import pack, quarantine
 from isocenter.archive.index.transaction import Transactions, Work, signed
+from isocenter.database.erasure import NotErased, overwrite_log
 
 BATCH_ENTRIES = 500
 LINGER_SECONDS = 0.005  # how long a short queue may wait to become a longer batch
@@ -65,7 +74,7 @@ class IndexWriter:
     """Writes an index from any number of threads; see `interface.WritableIndex`."""
 
     def __init__(self, url_or_path: str | Path) -> None:
-        path = path_of(url_or_path)
+        path = self._path = path_of(url_or_path)
         migrate(path)
         self._connection = connect_writer(path)
         self._transactions = Transactions(self._connection)
@@ -112,11 +121,23 @@ class IndexWriter:
     def forget_records(self, pack: str, start: int, timeout: float | None = None) -> None:
         """Take out the instances of `pack` at or after byte `start`, durably."""
 
-        def work(cursor: sqlite3.Cursor) -> None:
-            remove_records(cursor, pack, start)
-            self._transactions.forget_parents()
+        self._remove(lambda cursor: remove_records(cursor, pack, start), timeout)
 
-        self._command(work, timeout)
+    def delete_records(self, places: Sequence[RecordPlace], timeout: float | None = None) -> None:
+        """Take out instances that lie at these places and no others, durably."""
+        self._remove(lambda cursor: remove_places(cursor, places), timeout)
+
+    def forget_packs(self, packs: Sequence[str], timeout: float | None = None) -> None:
+        """Take out packs that hold nothing any more, durably."""
+        self._remove(lambda cursor: remove_packs(cursor, packs), timeout)
+
+    def forget_quarantined(self, paths: Sequence[str], timeout: float | None = None) -> None:
+        """Take out what is no longer in quarantine, durably."""
+        self._remove(lambda cursor: remove_quarantined(cursor, paths), timeout)
+
+    def forget_people(self, timeout: float | None = None) -> None:
+        """Take out the physicians and operators whom nothing names any more, durably."""
+        self._remove(remove_unnamed_people, timeout)
 
     def record_quarantine(self, entry: QuarantineEntry, timeout: float | None = None) -> None:
         """Return when the record of an object kept aside is durable."""
@@ -135,6 +156,10 @@ class IndexWriter:
         self._urgent.set()
         self._arrived.set()
         self._thread.join()
+        # SQLite removes the log with the last connection: its blocks would still tell what was in
+        # it when that has long been deleted from the index.
+        with suppress(NotErased, sqlite3.Error):
+            overwrite_log(self._connection, self._path)
         self._connection.close()
         if self._queue:
             raise IndexUnavailable(
@@ -148,6 +173,13 @@ class IndexWriter:
         self._queue.append(item)
         if not self._arrived.is_set():
             self._arrived.set()
+
+    def _remove(self, work: Work, timeout: float | None) -> None:
+        def remove(cursor: sqlite3.Cursor) -> None:
+            work(cursor)
+            self._transactions.forget_parents()
+
+        self._command(remove, timeout)
 
     def _command(self, work: Work | None, timeout: float | None) -> None:
         done: Future[None] = Future()

@@ -1,5 +1,6 @@
 """Attributes that no header holds: the archive counts them when asked (PS3.4 C.3.4, C.6.1.1)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, func, literal, not_, or_, select
@@ -8,6 +9,7 @@ from isocenter.archive.index.attributes import ATTRIBUTES, Level
 from isocenter.archive.index.schema import instance, patient, series, study, term
 from isocenter.archive.query.columns import Condition, QueryColumn, compare, stored_column
 from isocenter.archive.query.criteria import AnyOf, Criterion
+from isocenter.archive.query.visibility import Sees
 
 # Under their own names, because the query itself may be about series or instances.
 _study = study.alias("counted_study")
@@ -33,17 +35,18 @@ _classes = (
     .join(term, term.c.id == _instance.c.sop_class)
     .where(_series.c.study == study.c.id)
 )
-_studies_of_patient = select(_study.c.id).where(_study.c.patient == patient.c.id)
+_of_patient = _study.c.patient == patient.c.id
+_studies_of_patient = select(_study.c.id).where(_of_patient)
 _series_of_patient = (
     select(_series.c.id)
     .join_from(_study, _series, _series.c.study == _study.c.id)
-    .where(_study.c.patient == patient.c.id)
+    .where(_of_patient)
 )
 _instances_of_patient = (
     select(_instance.c.id)
     .join_from(_study, _series, _series.c.study == _study.c.id)
     .join(_instance, _instance.c.series == _series.c.id)
-    .where(_study.c.patient == patient.c.id)
+    .where(_of_patient)
 )
 _series_of_study = select(_series.c.id).where(_series.c.study == study.c.id)
 _instances_of_study = (
@@ -70,6 +73,20 @@ def _count_column(level: Level, count: ColumnElement[Any]) -> QueryColumn:
     return QueryColumn(level, "IS", count, lambda number: b"%d" % number, None)
 
 
+_PATIENT_COUNTS = {
+    0x00201200: _studies_of_patient,
+    0x00201202: _series_of_patient,
+    0x00201204: _instances_of_patient,
+}
+
+
+def patient_counts(sees: Sees) -> Mapping[int, ColumnElement[Any]]:
+    """What a patient has, by tag, as somebody sees it who does not see every study."""
+    return {
+        tag: _counted(rows.where(sees(_study)), patient) for tag, rows in _PATIENT_COUNTS.items()
+    }
+
+
 def _text_column(
     level: Level, vr: str, expression: ColumnElement[Any], condition: Condition | None = None
 ) -> QueryColumn:
@@ -78,9 +95,10 @@ def _text_column(
 
 COLUMNS: dict[int, QueryColumn] = {
     **{attribute.tag: stored_column(attribute) for attribute in ATTRIBUTES},
-    0x00201200: _count_column(Level.PATIENT, _counted(_studies_of_patient, patient)),
-    0x00201202: _count_column(Level.PATIENT, _counted(_series_of_patient, patient)),
-    0x00201204: _count_column(Level.PATIENT, _counted(_instances_of_patient, patient)),
+    **{
+        tag: _count_column(Level.PATIENT, _counted(rows, patient))
+        for tag, rows in _PATIENT_COUNTS.items()
+    },
     0x00201206: _count_column(Level.STUDY, _counted(_series_of_study, study)),
     0x00201208: _count_column(Level.STUDY, _counted(_instances_of_study, study)),
     0x00201209: _count_column(Level.SERIES, _counted(_instances_of_series, series)),

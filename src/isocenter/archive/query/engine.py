@@ -1,5 +1,6 @@
 """From an identifier to matches."""
 
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -17,12 +18,12 @@ from isocenter.archive.query.keys import Keys, sort_keys
 from isocenter.archive.query.model import Model, check_hierarchy, query_level
 from isocenter.archive.query.statements import Question, Rows, execute
 from isocenter.archive.query.timezones import adjusted
+from isocenter.archive.query.watch import Clock, Watch
 from isocenter.encoding.elements import Elements, RawElement
+from isocenter.security.access import Scope
 
 _FIRST_ROWS = 8  # a first answer must not wait for many
 _MOST_ROWS = 256
-
-_STEPS_AT_ONCE = 20_000  # of SQLite's machine, about a millisecond
 
 _NOTHING = b""
 
@@ -33,12 +34,16 @@ class Queryable(Protocol):
     def connect(self) -> Connection:
         """Return a connection for one query."""
 
+    def connect_labelled(self) -> Connection:
+        """Return one that sees the labels of studies as well."""
+
 
 class _Progress:
     """What a search and whoever takes its answers tell each other."""
 
-    stopped = ""
-    given_up = False
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self.stopped = ""
 
 
 class Matches(Iterator[Elements]):
@@ -66,11 +71,18 @@ class Matches(Iterator[Elements]):
         return self._progress.stopped
 
     def __next__(self) -> Elements:
-        return next(self._answers)
+        watch = self._progress.watch
+        if not watch.is_limited:
+            return next(self._answers)
+        watch.begin()
+        try:
+            return next(self._answers)
+        finally:
+            watch.pause()
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread, at any time."""
-        self._progress.given_up = True
+        self._progress.watch.give_up()
 
     def close(self) -> None:
         """Stop here."""
@@ -83,11 +95,14 @@ def find(
     level: str,
     identifier: Elements,
     *,
+    scope: Scope,
     rules: Rules = STANDARD,
     relational: bool = False,
     limit: int | None = None,
     headers: HeaderReader | None = None,
     header_limit: int | None = None,
+    time_limit: float | None = None,
+    clock: Clock = time.monotonic,
 ) -> Matches:
     """Return the entities at `level` that match `identifier` (PS3.4 C.4.1).
 
@@ -96,10 +111,14 @@ def find(
     no value. Attributes of higher levels may be keys as well. `relational` lifts the rule that
     unique keys of the levels above must be given (PS3.4 C.4.1.2.2.1).
 
+    Nothing outside of `scope` is found, counted, or spoken for by its stored headers: for whoever
+    asks, the archive has those studies only.
+
     Keys that the index does not keep are answered from the stored instances by `headers`, which is
     closed with the matches; without it they are unsupported. After `header_limit` of them the
     matches end, and `Matches.stopped` says so; it also says where headers could not be read, for
-    what matches by them is missing then.
+    what matches by them is missing then. After `time_limit` seconds of work, those in which nobody
+    asked for the next match not counted, they end likewise.
 
     Raises:
         InvalidQuery: the level does not exist, or a key cannot mean anything.
@@ -111,9 +130,14 @@ def find(
         check_hierarchy(model, at, keys.criteria)
     from_index = tuple(tag for tag in keys.extra if tag in COLUMNS)
     question = Question(
-        at, keys.returned + from_index, keys.criteria, keys.intervals, bool(keys.header)
+        at,
+        keys.returned + from_index,
+        keys.criteria,
+        keys.intervals,
+        bool(keys.header),
+        None if scope.labels is None else tuple(sorted(scope.labels)),
     )
-    progress = _Progress()
+    progress = _Progress(Watch(time_limit, clock))
     answers = _indexed(progress, index, question)
     if keys.header and headers is not None:
         answers = _with_headers(progress, index, question, keys, headers, header_limit)
@@ -156,12 +180,13 @@ def _indexed(
 ) -> Generator[Elements, None, None]:
     to_elements = _row_reader(question.returned)
     with (
-        _reading(index, progress) as connection,
+        _reading(index, question, progress) as connection,
         closing(execute(connection, question)) as result,
     ):
+        watch = progress.watch
         for rows in _batches(result):
             for row in rows:
-                if progress.given_up:
+                if watch.given_up:
                     return
                 yield to_elements(row)
 
@@ -180,13 +205,14 @@ def _with_headers(
     read = 0
     with (
         closing(headers),
-        _reading(index, progress) as connection,
+        _reading(index, question, progress) as connection,
         closing(execute(connection, question)) as result,
     ):
         for rows in _batches(result):
             places = locate_data_sets(connection, [row[-1] for row in rows])
             for row in rows:
-                if progress.given_up:
+                if progress.watch.over:
+                    _say_why(progress)
                     return
                 if read == limit:
                     progress.stopped = f"after reading {read} stored headers"
@@ -200,30 +226,28 @@ def _with_headers(
 
 
 @contextmanager
-def _reading(index: Queryable, progress: _Progress) -> Iterator[Connection]:
+def _reading(index: Queryable, question: Question, progress: _Progress) -> Iterator[Connection]:
     """A connection; that it cannot be read from is IndexUnavailable, without the query's values.
 
-    Giving up ends the statement that runs on it, and with it the matches.
+    Giving up, or the end of the time, ends the statement that runs on it, and with it the matches.
     """
-    with index.connect() as connection, _ends_when(progress, connection):
+    connect = index.connect if question.labels is None else index.connect_labelled
+    watch = progress.watch
+    with connect() as connection, watch.over_statements(connection):
         driver: Any = connection.dialect.loaded_dbapi
         try:
             yield connection
         except (DBAPIError, driver.Error) as error:
-            if not progress.given_up:
+            if not watch.over:
                 cause = error.orig if isinstance(error, DBAPIError) else error
                 raise IndexUnavailable(f"The index could not be read: {cause}.") from error
+            _say_why(progress)
 
 
-@contextmanager
-def _ends_when(progress: _Progress, connection: Connection) -> Iterator[None]:
-    """SQLite looks up now and then whether anybody still waits for what it has not found yet."""
-    raw: Any = connection.connection.driver_connection
-    raw.set_progress_handler(lambda: progress.given_up, _STEPS_AT_ONCE)
-    try:
-        yield
-    finally:
-        raw.set_progress_handler(None, 0)
+def _say_why(progress: _Progress) -> None:
+    """Nobody asks why the matches end that nobody waits for."""
+    if not progress.watch.given_up:
+        progress.stopped = f"after {progress.watch.limit} of search"
 
 
 def _batches(result: Rows) -> Iterator[Sequence[Sequence[Any]]]:

@@ -1,4 +1,4 @@
-"""A query that cannot be answered because of what it says."""
+"""Queries that cannot be answered: for what they say, or for the time that they take."""
 
 from isocenter.errors import IsocenterError
 
@@ -9,3 +9,7 @@ class InvalidQuery(IsocenterError):
     def __init__(self, message: str, offending_tag: int | None = None) -> None:
         super().__init__(message)
         self.offending_tag = offending_tag
+
+
+class SearchTookTooLong(IsocenterError):
+    """The database was given no more time for one search."""

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from isocenter.archive.index.attributes import Level
 from isocenter.archive.index.schema import instance, pack, patient, series, study, term
+from isocenter.archive.query.visibility import Sees
 from isocenter.archive.records import open_pack
 from isocenter.dictionary.transfer_syntaxes import TransferSyntax, transfer_syntax
 from isocenter.encoding.deflate import inflate_header
@@ -40,14 +41,15 @@ log = structlog.get_logger(__name__)
 _study, _series = study.alias("first_study"), series.alias("first_series")
 _instance = instance.alias("first_instance")
 _first = select(func.min(_instance.c.id))
-
-
-FIRST_INSTANCE: dict[Level, ColumnElement[int]] = {
-    Level.PATIENT: _first.join_from(_study, _series, _series.c.study == _study.c.id)
+_first_of_patient = (
+    _first.join_from(_study, _series, _series.c.study == _study.c.id)
     .join(_instance, _instance.c.series == _series.c.id)
     .where(_study.c.patient == patient.c.id)
     .correlate(patient)
-    .scalar_subquery(),
+)
+
+_FIRST_INSTANCE: dict[Level, ColumnElement[int]] = {
+    Level.PATIENT: _first_of_patient.scalar_subquery(),
     Level.STUDY: _first.join_from(_series, _instance, _instance.c.series == _series.c.id)
     .where(_series.c.study == study.c.id)
     .correlate(study)
@@ -57,7 +59,13 @@ FIRST_INSTANCE: dict[Level, ColumnElement[int]] = {
     .scalar_subquery(),
     Level.IMAGE: instance.c.id,
 }
-"""The row of the instance whose header speaks for an entity."""
+
+
+def first_instance(level: Level, sees: Sees | None = None) -> ColumnElement[int]:
+    """The row of the instance whose header speaks for an entity; one that is seen."""
+    if sees is None or level is not Level.PATIENT:
+        return _FIRST_INSTANCE[level]
+    return _first_of_patient.where(sees(_study)).scalar_subquery()
 
 
 class Place(NamedTuple):

@@ -12,12 +12,20 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam, select
 
 from isocenter.archive.index.attributes import Level
+from isocenter.archive.index.schema import study
 from isocenter.archive.query.columns import TABLES, QueryColumn, in_interval
-from isocenter.archive.query.computed import COLUMNS
+from isocenter.archive.query.computed import COLUMNS, patient_counts
 from isocenter.archive.query.criteria import AnyOf, Between, Criterion
 from isocenter.archive.query.date_times import Interval
-from isocenter.archive.query.headers import FIRST_INSTANCE
+from isocenter.archive.query.headers import first_instance
 from isocenter.archive.query.patterns import teach_names
+from isocenter.archive.query.visibility import (
+    Sees,
+    label_parameters,
+    label_values,
+    patient_is_seen,
+    seeing,
+)
 
 _SHAPES = 512
 
@@ -33,6 +41,8 @@ class Question(NamedTuple):
     """What is asked of pairs of a date and its time."""
     first_instance: bool
     """Whether each row ends with the number of the entity's first instance."""
+    labels: tuple[str, ...] | None
+    """Only of studies with one of these; None for all studies."""
 
 
 class Rows(Protocol):
@@ -54,10 +64,12 @@ def execute(connection: Connection, question: Question) -> Rows:
         teach_names(connection)
     shapes = [_shape(tag, criterion) for tag, criterion in question.criteria.items()]
     if question.intervals or None in shapes:
-        return connection.execute(_select(question))
+        sees = None if question.labels is None else seeing(question.labels)
+        return connection.execute(_select(question, sees))
+    labels = question.labels
     shape = (question.at, question.returned, tuple(shapes), question.first_instance)
-    sql, parameters = _compiled(connection.dialect, *shape)
-    values: dict[str, Any] = {}
+    sql, parameters = _compiled(connection.dialect, *shape, None if labels is None else len(labels))
+    values: dict[str, Any] = {} if labels is None else {**label_values(labels)}
     for tag, criterion in question.criteria.items():
         values |= _values(tag, criterion)
     bound = tuple(values[name] if constant is None else constant for name, constant in parameters)
@@ -67,16 +79,19 @@ def execute(connection: Connection, question: Question) -> Rows:
     return cursor
 
 
-def _select(question: Question) -> Select[Any]:
+def _select(question: Question, sees: Sees | None) -> Select[Any]:
     base = TABLES[question.at]
-    columns = {tag: COLUMNS[tag] for tag in question.returned}
+    counts = {} if sees is None else patient_counts(sees)
     expressions: list[ColumnElement[Any]] = [
-        column.expression.label(f"tag_{tag:08x}") for tag, column in columns.items()
+        counts.get(tag, COLUMNS[tag].expression).label(f"tag_{tag:08x}")
+        for tag in question.returned
     ]
     if question.first_instance:
-        expressions.append(FIRST_INSTANCE[question.at].label("first_instance"))
+        expressions.append(first_instance(question.at, sees).label("first_instance"))
     statement = select(*(expressions or [base.c.id])).select_from(base)
     levels = [COLUMNS[tag].level for tag in (*question.returned, *question.criteria)]
+    if sees is not None:
+        levels.append(min(question.at, Level.STUDY))
     highest = min(levels, default=question.at)
     for upper in sorted((each for each in Level if highest <= each < question.at), reverse=True):
         below, above = TABLES[Level(upper + 1)], TABLES[upper]
@@ -87,6 +102,9 @@ def _select(question: Question) -> Select[Any]:
         statement = statement.where(condition(criterion))
     for (date, time), span in question.intervals.items():
         statement = statement.where(_in_interval(COLUMNS[date], COLUMNS[time], span))
+    if sees is not None:
+        at_patients = question.at is Level.PATIENT
+        statement = statement.where(patient_is_seen(sees) if at_patients else sees(study))
     return statement
 
 
@@ -131,10 +149,12 @@ def _compiled(
     returned: tuple[int, ...],
     shapes: tuple[_Shape, ...],
     first_instance: bool,
+    labels: int | None,
 ) -> tuple[str, tuple[tuple[str, Any], ...]]:
     """SQL, and its parameters in order: their names, and values where these are always the same."""
     criteria = {shape[0]: _criterion(shape) for shape in shapes}
-    statement = _select(Question(at, returned, criteria, {}, first_instance))
+    sees = None if labels is None else seeing(label_parameters(labels))
+    statement = _select(Question(at, returned, criteria, {}, first_instance, None), sees)
     compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     constants = compiled.params
     return str(compiled), tuple((name, constants[name]) for name in compiled.positiontup)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select, update
 from isocenter.archive.workflow.database import Workflow
 from isocenter.archive.workflow.jobs import Job, Jobs, waiting_subjects
 from isocenter.archive.workflow.schema import commitment, job
+from isocenter.security.access import Scope
 
 JOB_KIND = "commitment"
 
@@ -56,7 +57,10 @@ class Registration(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """A transaction with its instances; `failures` maps their positions to failure reasons."""
+    """A transaction with its instances; `failures` maps their positions to failure reasons.
+
+    `scope` is that of those who asked for it: to them, no other instance is there.
+    """
 
     number: int
     requester_ae: str
@@ -65,6 +69,7 @@ class Transaction(NamedTuple):
     state: CommitmentState
     instances: Sequence[SopInstance]
     failures: Mapping[int, int]
+    scope: Scope
 
 
 class TransactionSummary(NamedTuple):
@@ -100,18 +105,22 @@ class Commitments:
         transaction_uid: str,
         instances: Sequence[SopInstance],
         *,
+        scope: Scope,
         seconds: float,
         limit: int,
     ) -> Registration:
         """Make a request durable, with a job that this process has claimed.
 
         It is given up after `seconds`; `limit` bounds the instances of all open transactions. A
-        transaction may be asked for again, reported or not: it is then checked anew.
+        transaction may be asked for again, reported or not: it is then checked anew, within what
+        all see who asked for it, for any of them may get the report.
         """
         digest = _digest(instances)
         with self._workflow.writing() as connection:
             known = connection.execute(
-                select(commitment.c.id, commitment.c.digest, commitment.c.state).where(
+                select(
+                    commitment.c.id, commitment.c.digest, commitment.c.state, commitment.c.labels
+                ).where(
                     commitment.c.requester_ae == requester_ae,
                     commitment.c.transaction_uid == transaction_uid,
                 )
@@ -125,6 +134,7 @@ class Commitments:
                     # What was missing may have been sent meanwhile: it is checked anew.
                     state=CommitmentState.ACCEPTED.value,
                     times_asked=commitment.c.times_asked + 1,
+                    labels=_kept(scope.narrowed(_scope(known.labels))),
                 )
                 self.jobs.revive(connection, JOB_KIND, known.id, seconds=seconds)
                 return Registration(Registered.REPEATED, known.id)
@@ -133,7 +143,8 @@ class Commitments:
             if known is not None:
                 _forget(connection, [known.id])
             names = (requester_ae, provider_ae, transaction_uid)
-            number = _insert(connection, names, instances, digest, self.jobs.clock())
+            now = self.jobs.clock()
+            number = _insert(connection, names, instances, digest, now, labels=_kept(scope))
             claimed = self.jobs.add(connection, JOB_KIND, number, seconds=seconds, claimed=True)
         return Registration(Registered.NEW, number, claimed)
 
@@ -157,6 +168,7 @@ class Commitments:
             CommitmentState(row.state),
             instances,
             failures,
+            _scope(row.labels),
         )
 
     def checked(self, number: int, failures: Mapping[int, int]) -> None:
@@ -293,6 +305,8 @@ def _insert(
     instances: Sequence[SopInstance],
     digest: bytes,
     now: float,
+    *,
+    labels: str | None,
 ) -> int:
     requester_ae, provider_ae, transaction_uid = names
     values = {
@@ -301,6 +315,7 @@ def _insert(
         "transaction_uid": transaction_uid,
         "state": CommitmentState.ACCEPTED.value,
         "digest": digest,
+        "labels": labels,
         "times_asked": 1,
         "instances": len(instances),
         "request": _compressed(" ".join(one) for one in instances),
@@ -310,6 +325,15 @@ def _insert(
     adding = insert(commitment).values(values).returning(commitment.c.id)
     number: int = connection.execute(adding).scalar_one()
     return number
+
+
+def _kept(scope: Scope) -> str | None:
+    """A scope as the database keeps it."""
+    return None if scope.labels is None else ",".join(sorted(scope.labels))
+
+
+def _scope(labels: str | None) -> Scope:
+    return Scope(None if labels is None else frozenset(labels.split(",")) - {""})
 
 
 def _open_instances(connection: Connection) -> int:

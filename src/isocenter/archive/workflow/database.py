@@ -6,7 +6,7 @@ from isocenter.database.database import Database
 from isocenter.database.migration import Migrations
 from isocenter.errors import IsocenterError
 
-HEAD = "0001"
+HEAD = "0003"
 
 
 class WorkflowUnusable(IsocenterError):

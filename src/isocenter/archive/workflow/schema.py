@@ -5,6 +5,8 @@ few attributes by which they are looked up.
 """
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
     Column,
     Float,
     ForeignKey,
@@ -93,6 +95,7 @@ commitment = Table(
     Column("failed", Integer),  # NULL until everything has been checked
     Column("request", LargeBinary),  # the instances; NULL once the report has been taken
     Column("failures", LargeBinary),
+    Column("labels", String),  # of the studies its requester may see; NULL: all studies
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
 )
@@ -121,6 +124,31 @@ job = Table(
 )
 Index("job_by_due", job.c.state, job.c.due_at)
 Index("job_by_subject", job.c.kind, job.c.subject, unique=True)
+
+# What was deleted or is to be; UIDs are JSON arrays. Its records stand in its folder in trash/, so
+# that this file, which is kept for good, never says what an object was called that is gone.
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("level", String, nullable=False),
+    Column("uids", String, nullable=False),
+    Column("studies", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("who", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("folder", String, nullable=False),
+    Column("restoring", Boolean, nullable=False),  # somebody wants it back
+    Column("instances", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("quarantined", BigInteger, nullable=False),
+    Column("conflicts", BigInteger, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("changed_at", Float, nullable=False),
+    Column("purge_at", Float, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
 
 # What failed, the newest only; no patient data. The same cause again is the same row again.
 failure = Table(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
+from isocenter.archive.query.watch import UNLIMITED, Watch
 from isocenter.archive.workflow.attributes import (
     ACCESSION_NUMBER,
     PATIENT_ID,
@@ -106,12 +107,19 @@ class Worklist:
         return map(restored_item, self.data_sets(where, limit=limit))
 
     def data_sets(
-        self, where: WorklistFilter = EVERYTHING, *, limit: int | None = None
+        self,
+        where: WorklistFilter = EVERYTHING,
+        *,
+        limit: int | None = None,
+        watch: Watch = UNLIMITED,
     ) -> Iterator[Elements]:
-        """Like `items`, the neutral data sets alone."""
-        ids = self._ids(where.condition(), limit)
+        """Like `items`, the neutral data sets alone.
+
+        Raises WorkflowUnavailable if `watch` ends it.
+        """
+        ids = self._ids(where.condition(), limit, watch)
         for start in range(0, len(ids), _AT_ONCE):
-            with self._workflow.reading() as connection:
+            with self._workflow.reading() as connection, watch.over_statements(connection):
                 rows = _rows(connection, ids[start : start + _AT_ONCE])
             yield from map(_data_set, rows)
 
@@ -126,11 +134,13 @@ class Worklist:
         with self._workflow.writing() as connection:
             return connection.execute(delete(worklist_item).where(where.condition())).rowcount
 
-    def _ids(self, condition: ColumnElement[bool], limit: int | None) -> Sequence[int]:
+    def _ids(
+        self, condition: ColumnElement[bool], limit: int | None, watch: Watch
+    ) -> Sequence[int]:
         columns = worklist_item.c
         query = select(columns.id).where(condition).limit(limit)
         ordered = query.order_by(columns.scheduled_date, columns.scheduled_time, columns.id)
-        with self._workflow.reading() as connection:
+        with self._workflow.reading() as connection, watch.over_statements(connection):
             return connection.execute(ordered).scalars().all()
 
 

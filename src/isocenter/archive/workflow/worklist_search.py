@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from isocenter.archive.query.criteria import Rules
 from isocenter.archive.query.data_sets import condition, project
+from isocenter.archive.query.watch import Clock, Watch
+from isocenter.archive.workflow.database import WorkflowUnavailable
 from isocenter.archive.workflow.worklist import Worklist
 from isocenter.archive.workflow.worklist_filter import candidates
 from isocenter.encoding.elements import Elements, RawElement
@@ -20,12 +23,11 @@ class WorklistMatches:
 
     Each is the data set to answer with: the attributes that the identifier names, of sequences
     the items that matched. Every attribute that an item holds can be matched and returned; ranges
-    of start date and start time are one interval (PS3.4 Table K.6-1).
+    of start date and start time are one interval (PS3.4 Table K.6-1). After `time_limit` seconds of
+    work, waits for the next question not counted, they end and `stopped` says so.
 
     Raises InvalidQuery; iterating raises WorkflowUnavailable.
     """
-
-    stopped = ""  # no item is left out for want of time or memory
 
     def __init__(
         self,
@@ -34,7 +36,10 @@ class WorklistMatches:
         hidden: frozenset[str] = frozenset(),
         *,
         fuzzy_names: bool = False,
+        time_limit: float | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
+        self.stopped = ""
         self.unsupported = _unsupported(identifier)
         self._worklist = worklist
         self._identifier = {
@@ -45,18 +50,32 @@ class WorklistMatches:
         self._rules = Rules(combined_date_time=True, fuzzy_names=fuzzy_names)
         self._matches = condition(self._identifier, self._rules)
         self._candidates = candidates(self._identifier, hidden)
-        self._given_up = False
+        self._watch = Watch(time_limit, clock)
 
     def __iter__(self) -> Iterator[Elements]:
-        for data_set in self._worklist.data_sets(self._candidates):
-            if self._given_up:
-                return
-            if self._matches(data_set):
-                yield project(self._identifier, data_set, self._rules)
+        watch = self._watch
+        watch.begin()
+        try:
+            for data_set in self._worklist.data_sets(self._candidates, watch=watch):
+                if watch.over:
+                    self._say_why()
+                    return
+                if self._matches(data_set):
+                    watch.pause()
+                    yield project(self._identifier, data_set, self._rules)
+                    watch.begin()
+        except WorkflowUnavailable:
+            if not watch.over:
+                raise
+            self._say_why()
+
+    def _say_why(self) -> None:
+        if not self._watch.given_up:
+            self.stopped = f"after {self._watch.limit} of search"
 
     def give_up(self) -> None:
         """Have the search for the next match end soon; from any thread."""
-        self._given_up = True
+        self._watch.give_up()
 
     def close(self) -> None:
         """Nothing is held between two items."""

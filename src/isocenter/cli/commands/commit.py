@@ -191,13 +191,16 @@ def _references(
 def _of_studies(studies: tuple[str, ...], data: str | None) -> Iterator[Reference]:
     from isocenter.archive.retrieve import select_instances
     from isocenter.dictionary.elements import parse_tag
+    from isocenter.security.access import ALL_STUDIES
     from isocenter.services.storage_commitment import Reference
 
     config = click.get_current_context().params["config"]
     study_instance_uid = parse_tag("StudyInstanceUID")
     with readable_index(archive_config(config, data)) as index:
         for study in studies:
-            found = select_instances(index, "STUDY", "STUDY", {study_instance_uid: study})
+            found = select_instances(
+                index, "STUDY", "STUDY", {study_instance_uid: study}, scope=ALL_STUDIES
+            )
             if not len(found):
                 raise CommandFailed(
                     f"The local archive has no study {study}; see `isocenter find`.",

@@ -8,6 +8,7 @@ import click
 
 from isocenter.cli.console import plural, progress, show_json
 from isocenter.cli.file_problems import input_exit_code, show_problems
+from isocenter.cli.import_audit import audited_import
 from isocenter.cli.local_archive import archive_config, archive_options, writable_archive
 from isocenter.cli.verbosity import verbosity_options
 
@@ -27,8 +28,14 @@ def command(paths: tuple[str, ...], config: str | None, data: str | None, as_jso
     settings = archive_config(config, data)
     from isocenter.archive.importer import import_paths
 
-    with writable_archive(settings) as archive, progress("Importing") as bar:
-        report = import_paths(archive, [Path(path) for path in paths], on_progress=bar.update)
+    files = [Path(path) for path in paths]
+    with (
+        writable_archive(settings) as archive,
+        audited_import(settings, files) as audit,
+        progress("Importing") as bar,
+    ):
+        told = None if audit is None else audit.count
+        report = import_paths(archive, files, on_progress=bar.update, on_outcome=told)
     kept = report.stored + report.duplicate + report.quarantined
     if as_json:
         show_json(

@@ -13,7 +13,7 @@ from isocenter.cli.console import harmless, plural, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.options import config_option
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
-from isocenter.server.addressing import DEFAULT_PORT
+from isocenter.server.addressing import DEFAULT_PORT, DEFAULT_TLS_PORT
 from isocenter.server.config_file import DEFAULT_FILE, find_config_file
 from isocenter.server.peer_address import AddressError, calling_ae_title, parse_address
 from isocenter.services.service_names import SERVICE_NAMES
@@ -38,6 +38,13 @@ def command() -> None:
 @click.argument("address", metavar="AET@HOST:PORT")
 @click.option("--tls", is_flag=True, help="The peer is to be called over TLS.")
 @click.option(
+    "--certificate",
+    "certificates",
+    multiple=True,
+    metavar="WHICH",
+    help="The certificate that stands for the peer: sha256:FINGERPRINT, CN:NAME, DNS:NAME or *.",
+)
+@click.option(
     "--service",
     "services",
     multiple=True,
@@ -57,6 +64,7 @@ def add(
     name: str,
     address: str,
     tls: bool,
+    certificates: tuple[str, ...],
     services: tuple[str, ...],
     transfer_syntaxes: tuple[str, ...],
     config: str | None,
@@ -69,9 +77,11 @@ def add(
             f"{name!r} cannot be a peer's name; it has letters, digits, '-', '_' and '.', at most "
             "64, and begins with a letter or digit."
         )
-    values: dict[str, Any] = _checked_address(address)
+    values: dict[str, Any] = _checked_address(address, tls=tls)
     if tls:
         values["tls"] = True
+    if certificates:
+        values["certificates"] = list(certificates)
     if services:
         values["services"] = list(dict.fromkeys(services))
     if transfer_syntaxes:
@@ -141,7 +151,7 @@ def test(
         if name not in peers:
             raise AddressError(f"There is no peer {name!r}; `isocenter peer list` shows them.")
         peers = {name: peers[name]}
-    trials = try_peers(peers, calling_ae_title(calling_ae, config))
+    trials = try_peers(peers, calling_ae_title(calling_ae, config), config)
     if as_json:
         show_json({trial.name: trial.as_json() for trial in trials})
     else:
@@ -173,11 +183,12 @@ def remove(name: str, config: str | None) -> None:
     say(f"Removed peer {name} from {file}.", Verbosity.NORMAL)
 
 
-def _checked_address(text: str) -> dict[str, Any]:
+def _checked_address(text: str, *, tls: bool) -> dict[str, Any]:
     parts = parse_address(text)
     if parts.ae_title is None:
         raise AddressError(f"{text!r} has no AE title; write AET@HOST:PORT, as in PACS@{text}.")
-    port = DEFAULT_PORT if parts.port is None else parts.port
+    usual = DEFAULT_TLS_PORT if tls else DEFAULT_PORT
+    port = usual if parts.port is None else parts.port
     return {"ae_title": parts.ae_title.strip(" "), "host": parts.host, "port": port}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import click
 
 from isocenter.cli.local_archive import naming_the_folder
@@ -56,8 +58,8 @@ def command(
     settings = loaded.config
     configure_logging(settings.log.level, settings.log.format)
 
-    def on_listening(actual_port: int) -> None:
-        say(start_banner(settings, loaded.file, actual_port), Verbosity.NORMAL)
+    def on_listening(ports: Mapping[str, int]) -> None:
+        say(start_banner(settings, loaded.file, ports), Verbosity.NORMAL)
 
     with naming_the_folder(settings):
         serve(settings, on_listening)
