@@ -23,6 +23,7 @@ from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.recoding import neutral_elements
 from isocenter.security.access import Scope
 from isocenter.services.accounts import AskedFor
+from isocenter.services.collecting import Collected
 from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.find_identifiers import (
     InvalidIdentifier,
@@ -102,7 +103,7 @@ class FindOperation:
         self._context = context
         self._request = request
         self._syntax = transfer_syntax(context.transfer_syntax)
-        self._identifier = bytearray()
+        self._identifier = Collected(association.host, IDENTIFIER_LIMIT)
         self._matches: Matches | None = None
         self._responses: Iterator[bytes] = iter(())
         self._ready: deque[bytes] = deque()
@@ -130,13 +131,12 @@ class FindOperation:
 
     def write(self, fragment: memoryview) -> None:
         """Collect the identifier, up to its limit."""
-        if len(self._identifier) <= IDENTIFIER_LIMIT:
-            self._identifier += fragment
+        self._identifier.add(fragment)
 
     def finish(self) -> None:
         """The identifier is complete: start the query."""
         self._tell()
-        if len(self._identifier) > IDENTIFIER_LIMIT:
+        if self._identifier.refused:
             self._end(status.OUT_OF_RESOURCES, "The identifier is too large")
         else:
             self._waits = True
@@ -146,9 +146,9 @@ class FindOperation:
         """Have it kept that this was asked, before anything is answered."""
         asked = AskedFor(
             self._context.abstract_syntax,
-            bytes(self._identifier[:TOLD_BYTES]),
+            self._identifier.head(TOLD_BYTES),
             self._context.transfer_syntax,
-            len(self._identifier),
+            self._identifier.length,
         )
         self._association.account.queried(asked)
 
@@ -157,12 +157,14 @@ class FindOperation:
         self._cancelled = True
         self._give_up()
         if self._waits:
+            self._identifier.take()
             self._end(status.CANCEL)
 
     def abort(self) -> None:
         """Nobody listens any more."""
         self._stopped = True
         self._give_up()
+        self._identifier.take()
         if self._waits:
             self._provider.desk.ended(self)
 
@@ -285,10 +287,11 @@ class FindOperation:
     def _start(self) -> None:
         post = self._association.post
         if self._stopped or self._cancelled:  # while it waited for a thread
+            self._identifier.take()
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax)
+            elements = decode_elements(self._identifier.take(), self._syntax)
             check_keys(elements)
             character_set = requested_character_set(elements)
             identifier = neutral_elements(elements, self._syntax)

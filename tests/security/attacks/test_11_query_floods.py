@@ -1,6 +1,7 @@
 """C-FIND requests that are broken, huge or cunning; and C-CANCEL from a peer that reads slowly."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -8,6 +9,7 @@ from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
 from isocenter.dimse.messages import CCancelRQ, CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
+from isocenter.services.collecting import SHARED_BYTES
 from tests.security.attacks.queried import (
     CANCEL,
     INSTANCES,
@@ -21,10 +23,10 @@ from tests.security.attacks.queried import (
     node_of_names,
     studies,
 )
-from tests.security.attacks.under_attack import Honest, attack
+from tests.security.attacks.under_attack import MIB, Honest, attack
 from tests.server.support import COMMAND, ECHO, FIND, LAST, Peer, p_data
 from tests.server.support_instances import PATIENT_NAME
-from tests.server.support_nodes import log_lines, only_complaint
+from tests.server.support_nodes import log_lines, memory, only_complaint
 from tests.support.node import Node
 
 pytestmark = attack(11, "query DoS")
@@ -212,6 +214,26 @@ def test_a_peer_that_leaves_while_matches_stream_harms_nobody(node: Node):
             peer.begin_find(images())
             peer.read_message()
     assert ask(node, images()) == (INSTANCES, SUCCESS)
+
+
+# Identifiers by the gigabyte
+
+
+def test_half_sent_identifiers_take_bounded_memory_and_keep_no_query_out(
+    node: Node, honest: Honest
+):
+    """Each is within its limit, and never ends; together they are more than is kept of all."""
+    before = memory(node)
+    piece = p_data(1, 0, bytes(100_000))
+    command = CFindRQ(message_id=1, affected_sop_class_uid=STUDY_ROOT_FIND).encode()
+    with ExitStack() as stack:
+        for number in range(400):
+            source = f"127.0.1.{1 + number % 2}"
+            peer = stack.enter_context(Peer.associated(node.port, FIND, source=source))
+            peer.send(p_data(1, COMMAND | LAST, command), *[piece] * 19)
+        honest.answered()
+        assert ask(node, studies(name=b"DOE^J")) == (1, SUCCESS)
+        assert memory(node) - before < SHARED_BYTES + 128 * MIB
 
 
 def test_no_name_and_no_uid_that_was_asked_for_is_logged(node: Node):
