@@ -73,9 +73,9 @@ def _show_framed(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     Console().print(table)
 
 
-def plural(count: int, noun: str) -> str:
-    """ "1 file", "1,204 files"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    """ "1 file", "1,204 files"; `nouns` where an s is not enough."""
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
 
 
 def megabytes(size: int) -> str:

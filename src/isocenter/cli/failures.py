@@ -36,6 +36,7 @@ _EXIT_CODES = {
     "server.listening.CannotListen": exit_codes.NO_CONNECTION,
     "services.storage_commitment_listener.CannotListenForReports": exit_codes.NO_CONNECTION,
     "archive.archive.ArchiveInUse": exit_codes.UNWRITABLE_OUTPUT,
+    "conformance.errors.UnusableDescription": exit_codes.INVALID_INPUT,
     "archive.index.errors.ArchiveIndexError": exit_codes.UNWRITABLE_OUTPUT,
 }
 

@@ -53,6 +53,9 @@ COMMANDS: dict[str, LazyCommand] = {
     "tag": LazyCommand("tag", "Look up a data element: names, modules, types, rules."),
     "uid": LazyCommand("uid", "Look up a registered UID."),
     "vr": LazyCommand("vr", "Look up a value representation, or hold a value against it."),
+    "conformance": LazyCommand(
+        "conformance", "Write a conformance statement, probe a node, compare two."
+    ),
     "config": LazyCommand("config", "Show, check or begin a configuration."),
     "version": LazyCommand("version", "Show the versions of isocenter and what it runs on."),
 }

@@ -23,6 +23,7 @@ CHARACTER_SET_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 """The VRs that Specific Character Set speaks of; all other text is ASCII (PS3.5 6.1.2.3)."""
 
 _WITHOUT_EXTENSIONS = {"GB18030": "gb18030", "GBK": "gbk", "ISO 2022 GBK": "gbk", "UTF-8": "utf_8"}
+_ONLY_WITH_EXTENSIONS = frozenset({58, 87, 149, 159})
 _REGISTRATION = re.compile(r"ISO[ _-]?(?:2022[ _-]?)?(?:IR)?[ _-]?([0-9]{1,3})")
 
 _LINE_DELIMITERS = b"\t\n\f\r"
@@ -89,6 +90,20 @@ def encode_text(text: str, specific_character_set: str | None, vr: str) -> bytes
         return text.encode(character_set.codec)
     delimiters = _DELIMITERS.get(vr, _VALUE_DELIMITERS)
     return encode_extended(text, character_set.initial, character_set.others, delimiters)
+
+
+def defined_terms() -> list[str]:
+    """The defined terms of Specific Character Set that are understood (PS3.3 C.12.1.1.2).
+
+    Those of sets with more than a byte for a character exist with code extensions only.
+    """
+    single = [number for number in REPERTOIRES if number not in _ONLY_WITH_EXTENSIONS]
+    return [
+        *(f"ISO_IR {number}" for number in single),
+        UTF_8,
+        *("GB18030", "GBK"),
+        *(f"ISO 2022 IR {number}" for number in REPERTOIRES),
+    ]
 
 
 def choose_character_set(texts: Iterable[str], requested: str | None) -> str | None:

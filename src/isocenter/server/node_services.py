@@ -38,10 +38,12 @@ from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
 from isocenter.services.failures import FailureLog
+from isocenter.services.fair_threads import FairThreads
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.move_scp import MoveProvider
 from isocenter.services.performed_procedure_step_scp import ProcedureStepProvider
 from isocenter.services.provider import Service
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.storage_scp import StorageProvider
@@ -75,6 +77,9 @@ class NodeServices:
     ) -> None:
         self._config = config
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self._queries = QueryDesk(
+            FairThreads(self._query_threads, QUERY_THREADS), asyncio.get_running_loop()
+        )
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
         self._step_threads = ThreadPoolExecutor(1, thread_name_prefix="procedure-steps")
         self._transcoder = Transcoder(archive.folder / INCOMING, config.transcoding)
@@ -132,7 +137,7 @@ class NodeServices:
                 self._config.find.header_limit or None,
                 self._config.find.time_limit or None,
             ),
-            self._query_threads,
+            self._queries,
             ae_title=self._config.node.ae_title,
             limit=self._config.find.limit or None,
         )
@@ -159,7 +164,7 @@ class NodeServices:
                 frozenset(settings.hidden_statuses),
                 self._config.find.time_limit or None,
             ),
-            self._query_threads,
+            self._queries,
             limit=settings.limit or None,
         )
         steps = ProcedureStepProvider(KeptSteps(workflow), self._step_threads)

@@ -26,7 +26,7 @@ ServiceName = Literal["echo", "store", "find", "move", "get", "commitment", "wor
 
 SERVICE_NAMES: tuple[ServiceName, ...] = get_args(ServiceName)
 
-_BY_SOP_CLASS: dict[str, ServiceName] = {
+SERVICE_OF_SOP_CLASS: dict[str, ServiceName] = {
     VERIFICATION: "echo",
     PATIENT_ROOT_FIND: "find",
     STUDY_ROOT_FIND: "find",
@@ -42,8 +42,9 @@ _BY_SOP_CLASS: dict[str, ServiceName] = {
     MPPS: "mpps",
     MPPS_RETRIEVE: "mpps",
 }
+"""Every SOP class that a node provides, but for those of storage."""
 
 
 def service_name(sop_class: str) -> ServiceName:
     """The service to which a SOP class belongs; whatever is no other service is storage."""
-    return _BY_SOP_CLASS.get(sop_class, "store")
+    return SERVICE_OF_SOP_CLASS.get(sop_class, "store")

@@ -8,6 +8,7 @@ import pytest
 
 from isocenter.dimse.messages import CEchoRQ
 from isocenter.encoding.elements import RawElement
+from isocenter.services.query_desk import OPEN
 from tests.security.attacks.under_attack import MIB, Honest, attack, under_attack
 from tests.server.support import COMMAND, ECHO, FIND, LAST, Peer, p_data, store_all
 from tests.server.support_instances import instance
@@ -47,7 +48,22 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     options = configured(folder, hasty)
     with Node(folder / "data", *options) as running:
         assert set(store_all(running.port, instances)) == {0}
+        with ExitStack() as stack:  # SQLite closes a descriptor only when it has locked nothing
+            unread_queries(stack, running, 3 * OPEN)
+            with Peer.associated(running.port, FIND) as reader:  # once all of them have begun
+                reader.find(images_query())
+        eventually(lambda: connections(running) == 0)
         yield running
+
+
+def unread_queries(stack: ExitStack, node: Node, count: int) -> None:
+    """So many, on associations from several addresses, whose peers never read."""
+    for number in range(0, count, QUERIES):
+        source = f"127.0.1.{1 + number // QUERIES % 4}"
+        peer = stack.enter_context(Peer(node.port, receive_buffer=4096, source=source))
+        peer.associate(FIND, window=(QUERIES, 1))
+        for _ in range(QUERIES):
+            peer.begin_find(images_query())
 
 
 def only_the_honest_one_is_left(node: Node) -> bool:
@@ -57,11 +73,7 @@ def only_the_honest_one_is_left(node: Node) -> bool:
 
 def test_peers_that_never_read_their_matches_hold_up_nobody(node: Node, honest: Honest):
     with ExitStack() as stack:
-        for _ in range(16):
-            peer = stack.enter_context(Peer(node.port, receive_buffer=4096))
-            peer.associate(FIND, window=(QUERIES, 1))
-            for _ in range(QUERIES):
-                peer.begin_find(images_query())
+        unread_queries(stack, node, 16 * QUERIES)
         honest.answered()
         with Peer.associated(node.port, FIND) as reader:
             assert len(reader.find(images_query())) == INSTANCES + 1
@@ -94,3 +106,14 @@ def test_a_flood_of_requests_without_reading_the_answers_is_held_back(tmp_path: 
         with pytest.raises(TimeoutError):
             peer.socket.sendall(echo * (64 * MIB // len(echo)))
         honest.answered()
+
+
+def test_unread_queries_of_many_associations_keep_no_query_out(node: Node, honest: Honest):
+    """Each holds a cursor of the database: only so many are open, and the unread ones give way."""
+    before = open_files(node)
+    with ExitStack() as stack:
+        unread_queries(stack, node, 40 * QUERIES)
+        with Peer.associated(node.port, FIND) as reader:
+            assert len(reader.find(images_query())) == INSTANCES + 1
+        honest.answered()
+        assert open_files(node) < before + 40 + 3 * OPEN

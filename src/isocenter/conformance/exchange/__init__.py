@@ -1,0 +1,1 @@
+"""Descriptions of nodes that others wrote: PS3.15 Annex H as LDIF or JSON, and plain text."""
