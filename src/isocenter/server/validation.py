@@ -110,7 +110,6 @@ class ValidationDesk:
     async def _look(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._look_every)
             try:
                 if await loop.run_in_executor(self._table, self._queue_quiet):
                     self._runner.wake()
@@ -119,6 +118,7 @@ class ValidationDesk:
                 log.warning("could not look for series to validate", error=error)
             except Exception:  # or nothing would be validated until the next start
                 log.exception("looking for series to validate failed on an error of ours")
+            await asyncio.sleep(self._look_every)
 
     def _queue_quiet(self) -> bool:
         """Queue the series that have become quiet; say whether there are any. On a thread."""

@@ -49,6 +49,7 @@ def test_a_quiet_series_is_a_job_about_its_new_instances(validations: Validation
     assert series is not None
     assert (series.judged, series.wanted) == (4, 9)
     assert validations.totals().waiting == 1
+    assert type(validations.totals().waiting) is int
     assert validations.note(job, series, BAD)
     assert validations.mark(100) == 9
     assert claimed(validations) == []

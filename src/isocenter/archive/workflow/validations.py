@@ -151,7 +151,7 @@ class Validations:
 
     def totals(self) -> Totals:
         """Counts over all series."""
-        waiting = func.coalesce(func.sum(validation.c.wanted > validation.c.judged), 0)
+        waiting = func.count().filter(validation.c.wanted > validation.c.judged)
         sums = [
             func.coalesce(func.sum(validation.c[name]), 0)
             for name in ("instances", "erroneous", "errors", "warnings")
