@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -53,20 +55,21 @@ NAMES = (
     "JPGExtended.dcm",
     "MR_small_jpeg_ls_lossless.dcm",
     "693_J2KI.dcm",  # JPEG 2000
-    "rtdose_rle.dcm",
 )
 Sent = Mapping[str, bool]
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The objects, one of them of a SOP class that is new."""
+    """The objects: one of a SOP class that is new, one whose UID recurs in another file."""
+    folder = tmp_path_factory.mktemp("files")
     odd = pydicom.dcmread(bundled("CT_small.dcm"))
     odd.SOPClassUID = odd.file_meta.MediaStorageSOPClassUID = NEW_SOP_CLASS
-    odd.SOPInstanceUID = odd.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.99"
-    path = tmp_path_factory.mktemp("files") / "odd.dcm"
-    odd.save_as(path)
-    return [*map(bundled, NAMES), path]
+    rle = pydicom.dcmread(bundled("SC_rgb_rle.dcm"))
+    for number, one in enumerate((odd, rle)):
+        one.SOPInstanceUID = one.file_meta.MediaStorageSOPInstanceUID = f"1.2.3.4.{number}"
+        one.save_as(folder / f"{number}.dcm")
+    return [*map(bundled, NAMES), *sorted(folder.iterdir())]
 
 
 def uid_of(path: Path) -> str:
@@ -130,45 +133,43 @@ class Ring:
         assert stored.returncode == 0, stored.stdout
         self.in_orthanc = dict(zip(map(uid_of, files), self.orthanc.upload(*files), strict=True))
 
-    def by_move(self, title: str) -> Sent:
+    def by_move(self, title: str, files: list[Path]) -> Sent:
         """Isocenter's node, which converts."""
-        uids = "\\".join(map(uid_of, self.files))
+        uids = "\\".join(map(uid_of, files))
         done = isocenter(
             "move", self.node.address, "-aem", title, "-L", "IMAGE",
             "-k", f"SOPInstanceUID={uids}", "--json",
         )  # fmt: skip
-        import json
-
         outcome = json.loads(done.stdout[done.stdout.index("{") : done.stdout.rindex("}") + 1])
-        return {uid_of(path): uid_of(path) not in outcome["failed_uids"] for path in self.files}
+        return {uid_of(path): uid_of(path) not in outcome["failed_uids"] for path in files}
 
-    def by_command(self, title: str) -> Sent:
+    def by_command(self, title: str, files: list[Path]) -> Sent:
         """`isocenter store`, which sends objects as they are."""
         port = self.orthanc_port if title == ORTHANC else self.port
         sent = {}
-        for path in self.files:
+        for path in files:
             done = isocenter("store", f"{title}@127.0.0.1:{port}", path)
             sent[uid_of(path)] = done.returncode == 0
         return sent
 
-    def by_pynetdicom(self, title: str) -> Sent:
+    def by_pynetdicom(self, title: str, files: list[Path]) -> Sent:
         """pynetdicom's storescu, which proposes what the file is in."""
         port = self.orthanc_port if title == ORTHANC else self.port
         sent = {}
-        for path in self.files:
+        for path in files:
             done = peers.pynetdicom(
                 "storescu", "-v", "-cx", "-aec", title, "127.0.0.1", str(port), path
             )
             sent[uid_of(path)] = "Status: 0x0000" in done.stdout
         return sent
 
-    def by_orthanc(self, title: str) -> Sent:
+    def by_orthanc(self, title: str, files: list[Path]) -> Sent:
         """Orthanc, which decompresses."""
         self.orthanc.rest("/modalities/receiver", [title, "127.0.0.1", self.port], method="PUT")
         sent = {}
-        for uid, identifier in self.in_orthanc.items():
+        for uid in map(uid_of, files):
             try:
-                self.orthanc.rest("/modalities/receiver/store", identifier.encode())
+                self.orthanc.rest("/modalities/receiver/store", self.in_orthanc[uid].encode())
                 sent[uid] = True
             except urllib.error.HTTPError:
                 sent[uid] = False
@@ -201,8 +202,6 @@ RECEIVERS: dict[str, Callable[[Path, int], Server]] = {
 
 
 def _pynetdicom(folder: Path, port: int) -> Server:
-    import sys
-
     command = [
         sys.executable, "-m", "pynetdicom", "storescp", "-v", "-od", folder, "-aet", "RECEIVER",
         str(port),
@@ -237,7 +236,10 @@ def assert_as_predicted(
     """Every sender delivers exactly what its comparison with the receiver says."""
     ours = statement_of(Config(), NOW)
     commands = ours.model_copy(update={"entities": (ours.entities[1],)})
-    trials: list[tuple[str, Capabilities, Callable[[str], Sent]]] = [
+    files = ring.files
+    if title == ORTHANC:  # 1.10.1 accepts deflated contexts, and then never answers the C-STORE
+        files = [path for path in files if path.name != "image_dfl.dcm"]
+    trials: list[tuple[str, Capabilities, Callable[[str, list[Path]], Sent]]] = [
         ("C-MOVE", ours, ring.by_move),
         ("isocenter store", commands, ring.by_command),
         ("pynetdicom", sender_of(ring.files), ring.by_pynetdicom),
@@ -246,9 +248,9 @@ def assert_as_predicted(
         trials.append(("Orthanc", sender_of(ring.files, ORTHANC_CONVERTS), ring.by_orthanc))
     wrong = {}
     for name, sender, send in trials:
-        expected, happened = predicted(sender, receiver, ring.files), send(title)
+        expected, happened = predicted(sender, receiver, files), send(title, files)
         different = {uid for uid in expected if expected[uid] != happened[uid]}
         if different:
-            wrong[name] = [path.name for path in ring.files if uid_of(path) in different]
+            wrong[name] = [path.name for path in files if uid_of(path) in different]
     assert wrong == {}
     assert isocenter_json("echo", ring.node.address)["status"] == "0x0000"
