@@ -21,10 +21,13 @@ from typing import NamedTuple
 from isocenter.archive.index import Index, IndexEntry
 from isocenter.archive.index.connection import connect_writer
 from isocenter.archive.index.transaction import Transactions
+from isocenter.archive.layout import ACCESS_FILE
 from isocenter.archive.query import Rules, find
+from isocenter.archive.study_labels import StudyLabels
 from isocenter.dictionary.elements import implicit_vr
 from isocenter.encoding.elements import RawElement
-from isocenter.security.access import ALL_STUDIES
+from isocenter.security.access import ALL_STUDIES, Scope
+from isocenter.security.database import AccessDatabase
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -267,27 +270,37 @@ def measure_locate(index: Index, uids: list[str]) -> None:
         print(f"locate, {known}: {(time.process_time() - started) / len(names) * 1e6:.1f} us CPU")
 
 
-def measure_finds(index: Index, sample: list[Study]) -> None:
-    """Study-level queries with the usual return keys."""
+def label_sample(folder: Path, sample: list[Study]) -> Scope:
+    """Give the studies of the sample a label; return the scope of somebody who may see them."""
+    with AccessDatabase(folder / ACCESS_FILE) as database:
+        StudyLabels(database).add("seen", [study.header[STUDY_UID].decode() for study in sample])
+    return Scope(frozenset({"seen"}))
+
+
+def measure_finds(index: Index, sample: list[Study], some: Scope) -> None:
+    """Study-level queries with the usual return keys; `some` is a scope of the sample alone."""
     returned = dict.fromkeys(
         (PATIENT_ID, PATIENT_NAME, STUDY_UID, STUDY_DATE, ACCESSION, 0x00080030, 0x00081030), ""
     )
 
-    def query(fuzzy: bool = False, **changed: str) -> int:
+    def query(fuzzy: bool = False, scope: Scope = ALL_STUDIES, **changed: str) -> int:
         tags = {"pid": PATIENT_ID, "name": PATIENT_NAME, "uid": STUDY_UID, "date": STUDY_DATE,
                 "acc": ACCESSION, "mod": IN_STUDY}  # fmt: skip
         keys = {**returned, **{tags[key]: value for key, value in changed.items()}}
         asked = {tag: RawElement(implicit_vr(tag), text.encode()) for tag, text in keys.items()}
         rules = Rules(fuzzy_names=fuzzy)
-        return sum(1 for _ in find(index, "STUDY", "STUDY", asked, scope=ALL_STUDIES, rules=rules))
+        return sum(1 for _ in find(index, "STUDY", "STUDY", asked, scope=scope, rules=rules))
 
     def of(turn: int, tag: int) -> str:
         return sample[turn % len(sample)].header[tag].decode()
 
     cases: list[tuple[str, int, Callable[[int], int]]] = [
         ("PatientID", 2000, lambda turn: query(pid=of(turn, PATIENT_ID))),
+        ("PatientID, by label", 2000, lambda turn: query(scope=some, pid=of(turn, PATIENT_ID))),
         ("AccessionNumber", 2000, lambda turn: query(acc=of(turn, ACCESSION))),
         ("StudyInstanceUID", 2000, lambda turn: query(uid=of(turn, STUDY_UID))),
+        ("StudyInstanceUID, by label", 2000,
+         lambda turn: query(scope=some, uid=of(turn, STUDY_UID))),
         ("10,000 StudyInstanceUIDs", 3,
          lambda _: query(uid="\\".join(f"1.2.3.{n}" for n in range(10_000)))),
         ("name *SMITH*", 20, lambda _: query(name="*SMITH*")),
@@ -332,7 +345,7 @@ def main() -> None:
             )
             uids = [study.series[0][0x0020000E].decode() + ".1" for study in sample]
             measure_locate(index, uids)
-            measure_finds(index, sample)
+            measure_finds(index, sample, label_sample(folder, sample))
 
 
 if __name__ == "__main__":

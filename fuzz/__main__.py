@@ -6,14 +6,14 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.util import find_spec
 from pathlib import Path
 
 from fuzz import report
 from fuzz.session import Result, run_session
-from fuzz.target import load_target, target_names
+from fuzz.target import Target, load_target, target_names
 
 ROOT = Path(__file__).parent.parent
 EXECUTIONS = 10_000_000
@@ -45,20 +45,28 @@ def main() -> int:
 
 def _run(chosen: argparse.Namespace) -> Iterator[Result]:
     """The results in the order in which they come."""
-    count = len(chosen.targets)
-    executions = None if chosen.executions is None else max(1, chosen.executions // count)
-    rounds = -(-count // chosen.jobs)
+    targets = {name: load_target(name) for name in chosen.targets}
+    rounds = -(-len(targets) // chosen.jobs)
+    executions = shares(targets, chosen.executions)
     seconds = None if chosen.minutes is None else max(1, int(chosen.minutes * 60 / rounds))
     # A thread does nothing but wait for its process.
     with ThreadPoolExecutor(chosen.jobs) as threads:
         running = [
             threads.submit(
-                run_session, name, load_target(name), chosen.folder / name, executions, seconds
+                run_session, name, target, chosen.folder / name, executions[name], seconds
             )
-            for name in chosen.targets
+            for name, target in targets.items()
         ]
         for finished in as_completed(running):
             yield finished.result()
+
+
+def shares(targets: Mapping[str, Target], executions: int | None) -> dict[str, int | None]:
+    """How many executions each target gets; None for any number."""
+    if executions is None:
+        return dict.fromkeys(targets)
+    parts = sum(target.share for target in targets.values())
+    return {name: -(-executions * target.share // parts) for name, target in targets.items()}
 
 
 def _arguments(names: list[str]) -> argparse.Namespace:

@@ -3,15 +3,15 @@
 FOUND: tuple[tuple[str, str, str], ...] = (
     (
         "recoding",
-        "A stored header with other bytes in place of a sequence made C-FIND answers in implicit VR "
-        "that no peer could read; such values are left empty there.",
+        "A stored header with other bytes in place of a sequence made C-FIND answers in implicit "
+        "VR that no peer could read; such values are left empty there.",
         "tests/encoding/test_recoding.py"
         "::test_junk_in_place_of_a_sequence_does_not_spoil_an_answer_in_implicit_vr",
     ),
     (
         "packs",
-        "An empty record at the end of a page of a damaged pack raised ValueError, which would have "
-        "ended a recovery.",
+        "An empty record at the end of a page of a damaged pack raised ValueError, which would "
+        "have ended a recovery.",
         "tests/archive/test_records.py::test_an_empty_record_at_the_end_of_a_page_is_no_dicom_file",
     ),
     (

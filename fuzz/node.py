@@ -28,6 +28,7 @@ from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.encoding.elements import Elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.scanner import scan
+from isocenter.security.access import Scope
 from isocenter.server.workflow_engine import STATUS_BY_FAULT
 from isocenter.services.failures import NoFailureLog
 from isocenter.services.find_identifiers import InvalidIdentifier
@@ -95,6 +96,7 @@ class Arriving:
     """An instance on its way into a `Sink`."""
 
     congested = False
+    received = 0
 
     def __init__(self, announced: Announcement, on_outcome: Callable[[Any], None]) -> None:
         self.on_progress: Callable[[], None] | None = None
@@ -104,6 +106,7 @@ class Arriving:
     def write(self, fragment: memoryview) -> None:
         """Take the next bytes."""
         self._data += fragment
+        self.received += len(fragment)
 
     def finish(self) -> None:
         """Decide by the header alone."""
@@ -127,11 +130,14 @@ class Queries:
     def __init__(self, index: Callable[[], Index]) -> None:
         self._index = index
 
-    def find(self, model: Any, level: str, identifier: Elements, options: QueryOptions) -> Any:
+    def find(
+        self, model: Any, level: str, identifier: Elements, options: QueryOptions, scope: Scope
+    ) -> Any:
         """Start a query. Raises InvalidIdentifier."""
         rules = Rules(options.datetime, options.fuzzy, options.timezone, options.empty_values)
+        index = self._index()
         try:
-            return find(self._index(), model, level, identifier, rules=rules, relational=True)
+            return find(index, model, level, identifier, scope=scope, rules=rules, relational=True)
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
 
@@ -146,7 +152,7 @@ class Worklist:
         except InvalidQuery as error:
             raise InvalidIdentifier(str(error), error.offending_tag) from error
 
-    def data_sets(self, _candidates: object) -> list[Elements]:
+    def data_sets(self, _candidates: object, *, watch: object) -> list[Elements]:  # noqa: ARG002
         """All that there is."""
         return [item()]
 

@@ -77,9 +77,9 @@ def page(results: Sequence[Result], seconds: float) -> str:
             "## The last run\n",
             f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}: "
             f"**{executions:,} executions** of {len(results)} targets in {cpu / 60:.0f} minutes of "
-            f"one core ({seconds / 60:.0f} on the clock), "
+            f"CPU time ({seconds / 60:.0f} on the clock, beside other work), "
             f"{sum(bool(r.finding) for r in results)} findings.\n",
-            "| target | what is fed to what | executions | per second | branches | peak MiB "
+            "| target | what is fed to what | executions | per CPU second | branches | peak MiB "
             "| findings |",
             "|---|---|--:|--:|--:|--:|--:|",
             *rows,

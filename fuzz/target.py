@@ -33,6 +33,7 @@ class Target:
     `about` says in a few words what is fed to what, for the table of results. `one_input` takes
     an input of any bytes; whatever it raises is a finding. `seeds` are inputs to begin with;
     `words` are byte strings that mutation puts into inputs. No input is longer than `longest`.
+    Of the executions of a run it gets `share` parts: those that are fast get more.
     """
 
     about: str
@@ -40,6 +41,7 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
     words: tuple[bytes, ...] = ()
     longest: int = 4096
+    share: int = 1
 
 
 def target_names() -> list[str]:

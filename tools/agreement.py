@@ -26,7 +26,9 @@ from isocenter.objects.validator import validate_file
 KINDS = ("type 1/2 missing", "type 1C/2C missing", "empty", "enumerated values", "condition unmet")
 
 _MISSING = re.compile(r"Error - Missing attribute Type (\S+) \w+ Element=<(\w+)>")
-_EMPTY = re.compile(r"Error - Empty attribute \(no value\) Type \S+ \w+ Element=<(\w+)>")
+_EMPTY = re.compile(
+    r"Error - (?:Empty attribute|Attribute present but empty) \(no value\).*Element=<(\w+)>"
+)
 _ENUMERATED = re.compile(
     r"Error - Unrecognized enumerated value <.*> for value \d+ of attribute <(.+)>"
 )
@@ -37,13 +39,24 @@ _OURS = {
     "type1-missing": "type 1/2 missing",
     "type2-missing": "type 1/2 missing",
     "group-missing": "type 1/2 missing",
+    "meta-missing": "type 1/2 missing",
     "type1c-missing": "type 1C/2C missing",
     "type2c-missing": "type 1C/2C missing",
     "type1-empty": "empty",
     "type1c-empty": "empty",
     "enumerated-value": "enumerated values",
     "condition-unmet": "condition unmet",
+    "frame-count": "enumerated values",
 }
+
+# What a file without File Meta Information lacks all together; Isocenter says it in one finding.
+_META = (
+    "FileMetaInformationGroupLength",
+    "FileMetaInformationVersion",
+    "MediaStorageSOPClassUID",
+    "MediaStorageSOPInstanceUID",
+    "ImplementationClassUID",
+)
 
 Finding = tuple[str, str]
 """Kind and keyword."""
@@ -78,6 +91,8 @@ def ours(content: bytes) -> tuple[set[Finding], int]:
     report = validate_file(content)
     found = set()
     for finding in report.findings:
+        if finding.check == "preamble-missing":
+            found |= {(KINDS[0], keyword) for keyword in _META}
         kind = _OURS.get(finding.check)
         if kind and finding.tag:
             entry = lookup_element(parse_tag(finding.tag))

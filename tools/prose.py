@@ -145,6 +145,9 @@ def value_lists(description: str) -> tuple[ValueList, ...]:
         known = joined.setdefault(key, [])
         known.extend(term for term in terms if term and term not in known)
     kinds = {number: kind for kind, number in joined}
+    # Tags are listed with names and in a form of their own; none of these lists is usable.
+    if any(re.fullmatch(r"[0-9A-F]{8}H?", term) for terms in joined.values() for term in terms):
+        return ()
     return tuple(
         ValueList(kind, number, tuple(values))
         for (kind, number), values in joined.items()

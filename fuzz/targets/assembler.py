@@ -64,5 +64,10 @@ def _fragment(flags: int, content: bytes) -> bytes:
 
 
 TARGET = Target(
-    "fragments in any order to `MessageAssembler`", one_input, seeds, command_set.WORDS, 1024
+    "fragments in any order to `MessageAssembler`",
+    one_input,
+    seeds,
+    command_set.WORDS,
+    1024,
+    share=4,
 )

@@ -4,6 +4,7 @@ An input is a state to begin in and then steps: bytes that arrive, or something 
 or the clock does.
 """
 
+import pickle
 from collections.abc import Callable, Iterator
 
 from fuzz.target import Target, check_error
@@ -17,6 +18,9 @@ from tests.upperlayer.links import REQUEST, RESPONSE
 from tests.upperlayer.states import IN_STATE
 
 _STATES = sorted(IN_STATE)
+_BEGUN: dict[str, bytes] = {}
+"""Associations in each state, pickled: to copy one costs less than to negotiate it."""
+
 _OURS = 4096
 """Bytes that we send for one step at most, besides the data of the local user."""
 
@@ -54,8 +58,7 @@ _CALLS: tuple[Callable[[Association, int, float], object], ...] = (
 def one_input(data: bytes) -> None:
     if not data:
         return
-    association = IN_STATE[_STATES[data[0] % len(_STATES)]]()
-    association.data_to_send()
+    association = _begun(_STATES[data[0] % len(_STATES)])
     position, now = 1, 0.0
     while position + 2 <= len(data):
         step, argument = data[position], data[position + 1]
@@ -72,6 +75,15 @@ def one_input(data: bytes) -> None:
     association.connection_lost(now)
     assert association.state is State.Sta1
     assert association.receive_data(memoryview(b"\7\0\0\0\0\4\0\0\0\0"), now) == []
+
+
+def _begun(state: str) -> Association:
+    if state not in _BEGUN:
+        association = IN_STATE[state]()
+        association.data_to_send()
+        _BEGUN[state] = pickle.dumps(association)
+    copy: Association = pickle.loads(_BEGUN[state])
+    return copy
 
 
 def _call(association: Association, number: int, argument: int, now: float) -> None:
@@ -113,4 +125,5 @@ TARGET = Target(
     seeds,
     pdu.WORDS,
     2048,
+    share=2,
 )

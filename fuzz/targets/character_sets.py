@@ -47,4 +47,6 @@ WORDS = (
     *(b"\x1b(B", b"\x1b(J", b"\x1b)I", b"\x1b$B", b"\x1b$(D", b"\x1b$)C", b"\x1b$)A", b"\x1b-F"),
     *(b"ISO 2022 IR ", b"ISO_IR ", b"GB18030", b"GBK", b"\\", b"^", b"="),
 )
-TARGET = Target("bytes under any character set, read and written", one_input, seeds, WORDS, 512)
+TARGET = Target(
+    "bytes under any character set, read and written", one_input, seeds, WORDS, 512, share=4
+)

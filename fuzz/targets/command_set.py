@@ -72,4 +72,4 @@ WORDS = (
     b"\x01\x01",
 )
 
-TARGET = Target("bytes to `decode_message`, and back", one_input, seeds, WORDS, 1024)
+TARGET = Target("bytes to `decode_message`, and back", one_input, seeds, WORDS, 1024, share=4)

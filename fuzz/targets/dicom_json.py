@@ -43,4 +43,6 @@ WORDS = (
     *(b"null", b"true", b"NaN", b"Infinity", b"-Infinity", b"1e999", b"\\ud800", b"\\\\", b"="),
     *(b"AE AT CS DA DS DT FD FL IS LO OB PN SL SQ SS SV TM UC UI UL UN UR US UT UV".split()),
 )
-TARGET = Target("bytes to the reader of DICOM JSON, and back", one_input, seeds, WORDS, 2048)
+TARGET = Target(
+    "bytes to the reader of DICOM JSON, and back", one_input, seeds, WORDS, 2048, share=4
+)

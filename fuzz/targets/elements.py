@@ -6,6 +6,7 @@ from fuzz.seeds import DATA_SET_WORDS, SYNTAXES, data_sets
 from fuzz.target import Target, check_error
 from isocenter.encoding.elements import decode_elements, encode_elements, pick_elements
 from isocenter.encoding.errors import EncodingError
+from isocenter.encoding.forms import detect_form, form_of
 
 _PICKED = frozenset({0x00080005, 0x00080018, 0x00081140, 0x00100010, 0x0020000D, 0x00400100})
 
@@ -28,6 +29,8 @@ def one_input(data: bytes) -> None:
         return
     if elements is None:
         return
+    shown = detect_form(body, 0, form_of(syntax))  # which both have followed
+    syntax = syntax._replace(implicit_vr=shown.implicit_vr)
     expected = sum(len(value) for _, value in elements.values() if isinstance(value, list))
     assert len(items) >= expected
     if complete and list(elements) == sorted(elements):

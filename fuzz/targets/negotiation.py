@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from fuzz.target import Target, check_error
 from fuzz.targets import pdu
 from isocenter.dictionary.sop_classes import STUDY_ROOT_FIND
+from isocenter.security.access import ALL_STUDIES
+from isocenter.security.identity_outcome import Verified
 from isocenter.services.extended_negotiation import answer_extended, granted_options
 from isocenter.services.negotiation_record import describe_negotiation
 from isocenter.services.user_identity import acknowledge, identity_kind, user_name
@@ -50,7 +52,9 @@ def _answer(association: Association, request: AssociateRQ) -> None:
         decide_roles=_grant,
         asynchronous_operations_window=(4, 0),
         answer_extended=answer_extended,
-        answer_identity=acknowledge,
+        answer_identity=lambda identity: acknowledge(
+            Verified(user_name(identity) or "", ALL_STUDIES)
+        ),
     )
     accepts_nothing(response)
     association.accept(response, 0.0)

@@ -46,4 +46,4 @@ def seeds() -> Iterator[bytes]:
 
 
 WORDS = (*DATA_SET_WORDS, b"DICM", b"\x02\x00\x10\x00UI", b"1.2.840.10008.1.2.1.99\0")
-TARGET = Target("bytes to the readers of DICOM files", one_input, seeds, WORDS)
+TARGET = Target("bytes to the readers of DICOM files", one_input, seeds, WORDS, share=2)

@@ -71,4 +71,4 @@ WORDS = (
     b"1.2.840.10008.1.2",
 )
 
-TARGET = Target("bytes to `decode_pdu`, and back", one_input, seeds, WORDS, 2048)
+TARGET = Target("bytes to `decode_pdu`, and back", one_input, seeds, WORDS, 2048, share=4)

@@ -85,4 +85,5 @@ TARGET = Target(
     seeds,
     WORDS,
     1024,
+    share=4,
 )

@@ -17,13 +17,16 @@ from isocenter.encoding.elements import RawElement, decode_elements, encode_elem
 from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import neutral_elements
+from isocenter.security.access import ALL_STUDIES, Scope
 from isocenter.services.find_identifiers import InvalidIdentifier, check_keys
 from tests.archive.index.entries import an_entry, store
 
 _LIMITS = ScanLimits(max_elements=300, max_depth=12)
-_MODELS: tuple[Model, ...] = ("PATIENT", "STUDY", "PATIENT_STUDY")
-_LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
-_STUDIES = 4
+MODELS: tuple[Model, ...] = ("PATIENT", "STUDY", "PATIENT_STUDY")
+LEVELS = ("PATIENT", "STUDY", "SERIES", "IMAGE")
+STUDIES = 4
+SCOPES = (ALL_STUDIES, Scope(frozenset({"NOBODY_HAS_THIS"})))
+"""What somebody may see: everything here, and nothing."""
 
 
 _open = ExitStack()
@@ -50,7 +53,7 @@ def index() -> Index:
                 Modality="CT",
                 StudyDescription="head",
             )
-            for number in range(_STUDIES)
+            for number in range(STUDIES)
         ),
     )
     return opened
@@ -65,19 +68,28 @@ def close() -> None:
 def one_input(data: bytes) -> None:
     if len(data) < 2:
         return
-    model, level = _MODELS[data[0] % 3], _LEVELS[data[0] >> 2 & 3]
+    model, level = MODELS[data[0] % 3], LEVELS[data[0] >> 2 & 3]
     rules = Rules(*(bool(data[1] >> bit & 1) for bit in range(4)))
     try:
         decoded = decode_elements(data[2:], EXPLICIT_VR_LITTLE_ENDIAN, _LIMITS)
         identifier = neutral_elements(decoded, EXPLICIT_VR_LITTLE_ENDIAN)
         check_keys(identifier)
         relational = bool(data[1] & 16)
-        matches = find(index(), model, level, identifier, rules=rules, relational=relational)
+        matches = find(
+            index(),
+            model,
+            level,
+            identifier,
+            scope=SCOPES[data[1] >> 5 & 1],
+            rules=rules,
+            relational=relational,
+        )
         found = list(matches)
     except (EncodingError, InvalidIdentifier, InvalidQuery) as error:
         check_error(error)
         return
-    assert len(found) <= _STUDIES
+    assert len(found) <= STUDIES
+    assert not found or not data[1] & 32, "a scope without studies has answers"
     for answer in found:
         assert answer.keys() <= identifier.keys()
         encode_elements(answer, EXPLICIT_VR_LITTLE_ENDIAN)
@@ -109,4 +121,4 @@ WORDS = (
     b"\x0d\x00",
     b"\x20\x00",
 )
-TARGET = Target("identifiers as queries of an index", one_input, seeds, WORDS, 1024)
+TARGET = Target("identifiers as queries of an index", one_input, seeds, WORDS, 1024, share=2)

@@ -82,5 +82,9 @@ def seeds() -> Iterator[bytes]:
 
 
 TARGET = Target(
-    "data sets of all four forms to `scan`, whole and in parts", one_input, seeds, DATA_SET_WORDS
+    "data sets of all four forms to `scan`, whole and in parts",
+    one_input,
+    seeds,
+    DATA_SET_WORDS,
+    share=4,
 )

@@ -98,10 +98,11 @@ def one_input(data: bytes) -> None:
         _ask(association, data[0] & 7, receiver)
     except (DimseError, EncodingError, ServiceError, UpperLayerError) as error:
         check_error(error)
-    found = [path for path in _FOLDER.rglob("*") if path.is_file()]
-    assert set(receiver.written) == set(found)
-    for path in found:
-        path.unlink()
+    if receiver.written or any(_FOLDER.iterdir()):
+        found = [path for path in _FOLDER.rglob("*") if path.is_file()]
+        assert set(receiver.written) == set(found)
+        for path in found:
+            path.unlink()
 
 
 def _ask(association: ClientAssociation, what: int, receiver: FileReceiver) -> None:

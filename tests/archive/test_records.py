@@ -11,7 +11,7 @@ from isocenter.encoding.errors import NotPart10
 
 
 def test_an_empty_record_at_the_end_of_a_page_is_no_dicom_file():
-    """Nothing can be mapped there, which must not end a recovery. Found while a fuzz target was written."""
+    """Nothing can be mapped there, which must not end a recovery."""
     page = os.sysconf("SC_PAGE_SIZE")
     filler = page - 2 * BLOCK
     header, empty = (

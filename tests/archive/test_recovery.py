@@ -169,6 +169,7 @@ def test_an_index_that_does_not_commit_is_an_error_and_no_endless_start(crashed,
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(IndexUnavailable, match="did not commit within"):
             recovery.recover_archive(crashed, index)
+    monkeypatch.undo()  # a slow machine may need longer for what is possible now
     assert kept(crashed) == [1, 2, 3]
 
 

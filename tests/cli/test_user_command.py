@@ -119,3 +119,18 @@ def test_what_cannot_be_is_a_sentence(
 def test_no_passcode_can_be_given_on_the_command_line(run: Run) -> None:
     for option in ("--password", "--passcode", "-p"):
         assert run("user", "add", "jo", option, SECRET).exit_code == exit_codes.SYNTAX
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"two words", b"x" * 20_000])
+def test_what_is_no_token_is_not_sent(run: Run, content: bytes) -> None:
+    Path("token").write_bytes(content)
+    result = run("echo", "localhost", "--jwt-file", "token")
+    assert result.exit_code == exit_codes.SYNTAX
+    assert "holds no JSON Web Token" in result.stderr
+
+
+def test_a_token_takes_the_place_of_a_name(run: Run) -> None:
+    Path("token").write_bytes(b"a.b.c")
+    result = run("echo", "localhost", "--jwt-file", "token", "--user", "jo")
+    assert result.exit_code == exit_codes.SYNTAX
+    assert "--jwt-file takes the place" in result.stderr

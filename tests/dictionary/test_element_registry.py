@@ -3,12 +3,14 @@
 import pytest
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
 
+from isocenter.dictionary._element_table import ELEMENTS
 from isocenter.dictionary.elements import (
     ElementEntry,
     format_tag,
     implicit_vr,
     lookup_element,
     parse_tag,
+    sequence_tags,
     tag_for_keyword,
 )
 from isocenter.dictionary.errors import DictionaryError
@@ -72,6 +74,11 @@ def test_private_and_unknown_elements_have_no_entry(tag: int) -> None:
 )
 def test_implicit_form_gives_each_element_one_vr(tag: int, vr: str) -> None:
     assert implicit_vr(tag) == vr
+
+
+def test_sequences_are_those_that_implicit_form_takes_for_one() -> None:
+    known = set(ELEMENTS) | {0x50002600 | group << 16 for group in range(0x100)}
+    assert sequence_tags() == {tag for tag in known if implicit_vr(tag) == "SQ"}
 
 
 def test_every_vr_of_the_registry_can_be_encoded() -> None:

@@ -81,6 +81,7 @@ def test_what_pydicom_writes_is_read():
         ({"00100010": {"vr": "PN", "Value": ["Doe^Jane"]}}, b"Doe^Jane"),
         ({"00100010": {"vr": "PN", "Value": [{"Phonetic": "x"}]}}, b"==x"),
         ({"00100010": {"vr": "PN", "Value": [None]}}, b""),
+        ({"00100010": {"vr": "PN", "Value": [{"Phonetic": "="}]}}, b"==="),
         ({"00100010": {"Value": [{"Alphabetic": "Doe"}]}}, b"Doe"),
     ],
 )

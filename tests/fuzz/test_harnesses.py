@@ -50,7 +50,7 @@ def test_a_harness_takes_any_bytes(name: str, data: bytes):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_mutated_seeds_find_nothing(name: str, data: st.DataObject):
     target = load_target(name)

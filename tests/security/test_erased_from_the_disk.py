@@ -26,7 +26,10 @@ ACCESSION, DESCRIPTION = "ACC-UNMISTAKABLE-1", "A most unmistakable description"
 PHYSICIAN = "Unmistakable^Referrer"
 
 # The audit trail, which is kept on purpose, names patients; it is no subject here.
-CONFIGURATION = "[audit]\nenabled = false\n[storage]\nreserve = 1000000\n"
+CONFIGURATION = (
+    "[audit]\nenabled = false\n[storage]\nreserve = 1000000\n"
+    'durability = "os"\n'  # the file system is unmounted, so everything gets to the disk
+)
 
 
 def told(uid: str, text: str) -> RawElement:
@@ -128,7 +131,7 @@ def delete(node: Node, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_no_byte_of_a_purged_study_is_left_on_the_disk(
     disk: Disk, tmp_path: Path, workers: int
 ) -> None:

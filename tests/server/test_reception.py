@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -59,6 +60,7 @@ class Scene:
         context.load_verify_locations(self.certificates.ca)
         context.verify_mode = ssl.CERT_REQUIRED
         self.failed: list[Failure] = []
+        self.alerts: list[tuple[str, str]] = []
         config = Config.model_validate(
             {"tls": {"handshake_timeout": timeout}, "limits": {"half_open": room}}
         )
@@ -66,7 +68,12 @@ class Scene:
             config.limits, asyncio.get_running_loop().time
         )
         self.reception = Reception(
-            config, {"tls": Fixed(context)}, self._protocol, self.admission, self
+            config,
+            {"tls": Fixed(context)},
+            self._protocol,
+            self.admission,
+            self,
+            SimpleNamespace(alert=self._alert),  # type: ignore[arg-type]
         )
         self.crowded: list[tuple[str, bool]] = []
         self._clients = ExitStack()
@@ -74,6 +81,9 @@ class Scene:
     def _protocol(self, arrival: Arrival) -> Any:
         self.crowded.append((arrival.listener, arrival.crowded))
         return Welcome()
+
+    def _alert(self, _code: object, what: str, *, host: str) -> None:
+        self.alerts.append((what, host))
 
     def record(self, failure: Failure) -> None:
         self.failed.append(failure)
@@ -168,6 +178,8 @@ def test_others_on_the_tls_port_are_named(tmp_path: Path, first: bytes, words: s
         (failure,) = stage.failed
         assert words in failure.diagnosis
         assert failure.peer == "192.0.2.9"
+        ((what, host),) = stage.alerts
+        assert (words in what, host) == (True, "192.0.2.9")
 
     play(scene, tmp_path)
 

@@ -34,7 +34,6 @@ from tests.server.support_instances import CT, Instance, instance
 from tests.server.support_nodes import (
     configured,
     eventually,
-    memory,
     wait_until_all_serve,
     worker_of,
     workers,
@@ -265,18 +264,6 @@ def test_other_operations_are_refused(requester: Requester):
     )
     response, _ = requester.read_message()
     assert response.status == 0x0211
-
-
-def test_a_million_instances_are_refused_in_bounded_memory(filled: Node, requester: Requester):
-    one = encode_request(UID, [Reference(CT, "1.2.3")], EXPLICIT_VR_LITTLE_ENDIAN)
-    at = one.index(b"\xfe\xff\x00\xe0")  # the item
-    items = one[at:] * 1_000_000
-    head = one[: at - 4] + len(items).to_bytes(4, "little")
-    before = memory(filled)
-    assert requester.action(head + items).status == 0x0213
-    assert memory(filled) - before < 100 * 1024 * 1024
-    assert requester.ask() == 0
-    assert list(requester.report().committed) == ALL
 
 
 def test_the_largest_permitted_request_is_served(start: Callable[..., Node]):

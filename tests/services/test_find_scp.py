@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,9 @@ from isocenter.dimse.messages import CFindRQ
 from isocenter.encoding.elements import Elements, RawElement, encode_elements
 from isocenter.security.access import Rights
 from isocenter.services.accounts import NoAccount
+from isocenter.services.fair_threads import FairThreads
 from isocenter.services.find_operation import BATCH, FindOperation
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.upperlayer.contexts import AcceptedContext
 
@@ -60,10 +63,12 @@ class Association:
         self.log = SimpleNamespace(warning=lambda *_, **__: None)
         self.connection: Any = SimpleNamespace(
             core=SimpleNamespace(request=None),
+            congested=False,
             has_input=lambda: len(self.statuses) == arrives and not self.read,
             after_reading=self._read,
         )
         self.read = False
+        self.host = "127.0.0.1"
 
     def _read(self, call: Callable[[], None]) -> None:
         assert self.handed_over == len(self.statuses), "what is sent must not wait for the peer"
@@ -98,10 +103,16 @@ class Here(ThreadPoolExecutor):
         task(*arguments)
 
 
+def desk(threads: ThreadPoolExecutor) -> QueryDesk:
+    """Room for every query of a test."""
+    clock: Any = SimpleNamespace(time=lambda: 0.0, call_later=lambda *_: None)
+    return QueryDesk(FairThreads(threads, 4), clock)
+
+
 def ask(found: Found, association: Association, limit: int | None = None) -> list[int]:
     """The statuses of all responses."""
     engine: Any = SimpleNamespace(find=lambda *_: found)
-    begin(FindProvider(engine, Here(), ae_title="HERE", limit=limit), association)
+    begin(FindProvider(engine, desk(Here()), ae_title="HERE", limit=limit), association)
     assert association.handed_over == len(association.statuses)
     assert found.closed
     return association.statuses
@@ -149,8 +160,8 @@ class Later(ThreadPoolExecutor):
     def __init__(self) -> None:
         self.tasks: list[Callable[[], None]] = []
 
-    def submit(self, task: Any, /, *_: Any, **__: Any) -> Any:
-        self.tasks.append(task)
+    def submit(self, task: Any, /, *arguments: Any, **_: Any) -> Any:
+        self.tasks.append(partial(task, *arguments))
 
     def run(self) -> None:
         while self.tasks:
@@ -166,7 +177,7 @@ def test_a_query_that_is_not_wanted_any_more_is_not_begun(
     searched: list[object] = []
     engine: Any = SimpleNamespace(find=lambda *query: searched.append(query))
     threads, association = Later(), Association()
-    provider = FindProvider(engine, threads, ae_title="HERE", limit=None)
+    provider = FindProvider(engine, desk(threads), ae_title="HERE", limit=None)
     operation = begin(provider, association)
     end(operation)
     threads.run()
@@ -188,7 +199,7 @@ def test_a_cancel_while_the_search_is_prepared_reaches_it():
     threads = Later()
     provider = FindProvider(
         SimpleNamespace(find=prepare),  # type: ignore[arg-type]
-        threads,
+        desk(threads),
         ae_title="HERE",
         limit=None,
     )
@@ -208,7 +219,7 @@ def test_more_keys_than_anybody_has_are_refused(within: bool):
     searched: list[object] = []
     engine: Any = SimpleNamespace(find=lambda *query: searched.append(query))
     association = Association()
-    provider = FindProvider(engine, Here(), ae_title="HERE", limit=None)
+    provider = FindProvider(engine, desk(Here()), ae_title="HERE", limit=None)
     begin(provider, association, encode_elements(keys, EXPLICIT_VR_LITTLE_ENDIAN))
     assert association.statuses == [MISMATCH]
     assert searched == []

@@ -32,6 +32,7 @@ class FakeAssociation:
     """Keeps what is responded; says when the operation is done."""
 
     def __init__(self) -> None:
+        self.host = "127.0.0.1"
         self.log = structlog.get_logger()
         self.rights = Rights(())
         self.responses: list[CGetRSP] = []

@@ -1,9 +1,13 @@
 """A running node that speaks TLS, and the certificates that its own CA gives its peers."""
 
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.node import Node, isocenter
+from click.testing import CliRunner
+
+from isocenter.cli.main import cli
+from tests.support.node import Node
 from tests.support.processes import Server, free_port
 
 
@@ -42,9 +46,9 @@ class TLSNode(Node):
     def _knock(self) -> None:
         Server._knock(self)  # whoever may speak to it is the tests' business
 
-    def command(self, *arguments: str | Path):
-        """Run a command with this node's configuration and data folder."""
-        return isocenter(*arguments, "-c", self.config)
+    def command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """What `isocenter` does with this node's configuration and data folder."""
+        return command(*arguments, "-c", self.config)
 
     def issue(self, ae_title: str, *names: str) -> PeerFiles:
         """A certificate of the node's CA for a peer."""
@@ -53,6 +57,12 @@ class TLSNode(Node):
         made = self.command("tls", "issue", ae_title, *options, "--out", out)
         assert made.returncode == 0, made.stdout
         return PeerFiles(out / "certificate.pem", out / "key.pem", out / "ca.pem")
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """What `isocenter` does, in this process, which saves the start of another one."""
+    done = CliRunner().invoke(cli, [str(word) for word in arguments])
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.output)
 
 
 def port_of(peer: str) -> tuple[str, int]:

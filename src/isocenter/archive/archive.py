@@ -16,7 +16,14 @@ from isocenter.archive.index import Index
 from isocenter.archive.index.interface import ArchiveIndex
 from isocenter.archive.ingest import OBJECT_SIZE, Durability, Ingest
 from isocenter.archive.janitor import INDEX_SECONDS, Janitor
-from isocenter.archive.layout import INCOMING, INDEX_FILE, LOCK_FILE, PACKS, QUARANTINE
+from isocenter.archive.layout import (
+    INCOMING,
+    INDEX_FILE,
+    LOCK_FILE,
+    PACKS,
+    QUARANTINE,
+    make_archive_folder,
+)
 from isocenter.archive.packs import IDLE_SECONDS, OPEN_PACKS, PACK_SIZE, OpenPack, PackStore
 from isocenter.archive.quarantine import Quarantine
 from isocenter.archive.receiving import Announcement, IncomingInstance, OnOutcome
@@ -66,7 +73,7 @@ class Archive:
         index: ArchiveIndex | None = None,
     ) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_archive_folder(folder)
         with ExitStack() as alone:
             if index is None:
                 alone.enter_context(locked(folder))

@@ -47,6 +47,7 @@ from isocenter.archive.spool import Spool, SpoolFolder
 from isocenter.dictionary.transfer_syntaxes import transfer_syntax
 from isocenter.dictionary.uids import is_valid_uid
 from isocenter.encoding.errors import EncodingError
+from isocenter.encoding.part10 import check_beginning
 from isocenter.encoding.scanner import Scan, scan
 
 Durability = Literal["group", "os"]
@@ -235,6 +236,7 @@ class Ingest:
         syntax = transfer_syntax(announcement.transfer_syntax_uid)
         if syntax.deflated:
             return self._spool(instance, data)
+        check_beginning(data)
         scanned = scan(data, syntax, INDEX_ATTRIBUTES, final=final)
         if not final and not is_placed(scanned.values):
             return self._spool(instance, data)

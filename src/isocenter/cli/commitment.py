@@ -59,7 +59,8 @@ def request_commitment(
     from isocenter.services.storage_commitment_listener import ReportListener
 
     log_to_standard_error()
-    with ReportListener(listen) as listener:
+    tls = None if destination.answering_tls is None else destination.answering_tls()
+    with ReportListener(listen, tls=tls) as listener:
         say(f"Waiting for reports on port {listener.port}, too.")
         return commit_instances(
             destination,

@@ -31,6 +31,7 @@ def local_deletions(settings: Config) -> Iterator[Deletions]:
         workflow = open_workflow(settings)
     with workflow:
         yield Deletions(workflow, Jobs(workflow))
+        workflow.erase_log()  # UIDs of what is deleted have been in it
 
 
 def carry_out(

@@ -28,6 +28,8 @@ _EXIT_CODES = {
     "security.database.AccessUnusable": exit_codes.DAMAGED_ARCHIVE,
     "security.database.AccessUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "security.tokens.UnusableTokenKey": exit_codes.SYNTAX,
+    "security.audit.database.AuditUnusable": exit_codes.DAMAGED_ARCHIVE,
+    "security.audit.database.AuditUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.database.WorkflowUnusable": exit_codes.DAMAGED_ARCHIVE,
     "archive.workflow.database.WorkflowUnavailable": exit_codes.UNWRITABLE_OUTPUT,
     "archive.workflow.worklist_item.InvalidWorklistItem": exit_codes.INVALID_INPUT,

@@ -49,6 +49,7 @@ COMMANDS: dict[str, LazyCommand] = {
     "user": LazyCommand("user", "Say who may identify themselves here, and what they may see."),
     "label": LazyCommand("label", "Say which peers and users may see a study."),
     "explain": LazyCommand("explain", "Show what failed lately on this node, and why."),
+    "validate": LazyCommand("validate", "Hold objects against the standard, with every reason."),
     "tag": LazyCommand("tag", "Look up a data element: names, modules, types, rules."),
     "uid": LazyCommand("uid", "Look up a registered UID."),
     "vr": LazyCommand("vr", "Look up a value representation, or hold a value against it."),

@@ -6,8 +6,9 @@ time and the others wait, which is no burden at some writes a second.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -15,10 +16,12 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
+from isocenter.database.erasure import NotErased, overwrite_log
 from isocenter.database.migration import Migrations, migrate
 from isocenter.errors import IsocenterError
 
 BUSY_TIMEOUT_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
 
 
 class Database:
@@ -55,6 +58,14 @@ class Database:
     def close(self) -> None:
         """Close the file."""
         self._engine.dispose()
+
+    def erase_log(self) -> None:
+        """Overwrite what transactions left in the log, as far as nobody else is at work.
+
+        The log's blocks go back to the file system with the last connection.
+        """
+        with suppress(NotErased, sqlite3.Error), closing(connect(self.path)) as connection:
+            overwrite_log(connection, self.path)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -97,8 +108,21 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what was deleted leaves no bytes behind
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have the file use a log. While another makes it, SQLite says at once that it is locked."""
+    end = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_PAUSE_SECONDS)

@@ -33,7 +33,7 @@ def migrate(
 
     Raises `migrations.unusable`: the file is no database, another one, or a newer Isocenter's.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     connection = None
     try:
         connection = connect(path)

@@ -70,6 +70,18 @@ def implicit_vr(tag: int) -> str:
     return "UN" if entry is None else _UNDECIDED_VR.get(entry.vr, entry.vr)
 
 
+@cache
+def sequence_tags() -> frozenset[int]:
+    """The tags for which `implicit_vr` says "SQ"."""
+    from isocenter.dictionary._element_table import ELEMENTS, REPEATERS
+
+    tags = {tag for tag, facts in ELEMENTS.items() if facts[0] == "SQ"}
+    for _mask, pattern, vr, *_ in REPEATERS:
+        if vr == "SQ":  # in any even group of its kind, PS3.5 7.6
+            tags.update(pattern | number << 16 for number in range(0, 0x100, 2))
+    return frozenset(tags)
+
+
 def tag_for_keyword(keyword: str) -> int | None:
     """The tag of the element with this keyword, such as "PatientName"; None for no element."""
     return _tags_by_keyword().get(keyword)

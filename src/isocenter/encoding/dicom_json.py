@@ -225,7 +225,10 @@ def _person_name(value: Any) -> str:
         return value
     if not isinstance(value, dict):
         raise TypeError
-    return "=".join(_string(value.get(name, "")) for name in _GROUPS).rstrip("=")
+    groups = [_string(value.get(name, "")) for name in _GROUPS]
+    while groups and not groups[-1]:
+        groups.pop()
+    return "=".join(groups)
 
 
 def _number_text(value: Any) -> str:

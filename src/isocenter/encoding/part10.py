@@ -127,6 +127,17 @@ def _encode(tag: int, vr: bytes, text: str) -> bytes:
     return _SHORT_HEADER.pack(tag >> 16, tag & 0xFFFF, vr, len(value)) + value
 
 
+def check_beginning(data_set: Buffer) -> None:
+    """See that a data set that is not deflated can stand behind File Meta Information.
+
+    One that begins with elements of group 0002, or with a command set, which readers pass over,
+    would change there: its identity and transfer syntax would be whatever its sender wrote.
+    Neither belongs in a data set (PS3.10 7.1, PS3.7 6.3). Raises MalformedDataSet.
+    """
+    if bytes(data_set[:2]) in (b"\x00\x00", b"\x02\x00"):
+        raise MalformedDataSet("The data set begins with elements of group 0000 or 0002", 0)
+
+
 def read_file_meta(buffer: Buffer) -> tuple[FileMeta, int]:
     """The File Meta Information of a DICOM file, and where its data set starts.
 

@@ -9,7 +9,7 @@ once, and out of it for each response.
 from collections.abc import Iterator
 from struct import Struct, calcsize
 
-from isocenter.dictionary.elements import implicit_vr
+from isocenter.dictionary.elements import sequence_tags
 from isocenter.dictionary.transfer_syntaxes import (
     EXPLICIT_VR_LITTLE_ENDIAN,
     IMPLICIT_VR_LITTLE_ENDIAN,
@@ -99,16 +99,14 @@ def _sayable_without_vr(elements: Elements) -> Elements:
     It knows the VR by the tag alone. Some stored header has other bytes there, under a VR of its
     own.
     """
-    sayable: Elements = {}
-    for tag, element in elements.items():
-        if isinstance(element.value, list):
-            items = [_sayable_without_vr(item) for item in element.value]
-            sayable[tag] = RawElement(element.vr, items)
-        elif implicit_vr(tag) == "SQ" and not _is_sequence(tag, element.value):
-            sayable[tag] = RawElement("SQ", [])
-        else:
-            sayable[tag] = element
-    return sayable
+    changed: Elements = {}
+    sequences = sequence_tags()
+    for tag, (vr, value) in elements.items():
+        if isinstance(value, list):
+            changed[tag] = RawElement(vr, [_sayable_without_vr(item) for item in value])
+        elif tag in sequences and not _is_sequence(tag, value):
+            changed[tag] = RawElement("SQ", [])
+    return elements | changed if changed else elements
 
 
 def _is_sequence(tag: int, value: bytes) -> bool:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from isocenter.encoding.elements import Elements
-from isocenter.objects.conditions import CONDITIONS, MODULE_CONDITIONS
+from isocenter.objects.conditions import MODULE_CONDITIONS, RETYPED, condition_for
 from isocenter.objects.findings import Findings, Path, Severity
 from isocenter.objects.functional_groups import PER_FRAME_GROUPS, SHARED_GROUPS, check_groups
 from isocenter.objects.instance import Scope, is_empty
@@ -18,8 +18,9 @@ from isocenter.objects.value_lists import VALUE_LISTS, check_values
 MOST_STEPS = 3_000_000
 """Attributes asked for in one instance, in all its items; beyond it nothing more is judged."""
 
+_GROUPS_MODULE = "multi-frame-functional-groups"
 _OVERLAY_MODULES = frozenset({"overlay-plane", "multi-frame-overlay"})
-_CONTENT_SEQUENCE = 0x0040A730
+_CONTENT_SEQUENCE, _CONTENT = 0x0040A730, "ContentSequence"
 
 
 class _Compiled(NamedTuple):
@@ -34,21 +35,25 @@ class _Compiled(NamedTuple):
 def _compiled(owner: str, table: int) -> tuple[_Compiled, ...]:
     """The rows of a table inside `owner`, a module's key or the keyword of a sequence."""
     beside = frozenset(row.tag for row in rows(table))
+    typed = []
+    for row in rows(table):
+        if row.type in ("1", "2") and (owner, row.keyword) in RETYPED:
+            type_, rule = RETYPED[owner, row.keyword]
+            row = row._replace(type=type_, rule=rule)
+        typed.append(row)
     return tuple(
-        _Compiled(row, _condition(owner, row, beside), _values(owner, row)) for row in rows(table)
+        _Compiled(row, _condition(owner, row, beside), _values(owner, row)) for row in typed
     )
 
 
 def _condition(owner: str, row: Row, beside: frozenset[int]) -> Condition | None:
     if row.type not in ("1C", "2C"):
         return None
-    ours = CONDITIONS.get((owner, row.keyword)) or CONDITIONS.get(("*", row.keyword))
+    # The module of functional groups is one for each IOD in the tables.
+    whose = _GROUPS_MODULE if owner.endswith(_GROUPS_MODULE) else owner
+    ours = condition_for(whose, row.keyword, beside)
     if ours is not None:
         return ours
-    if owner.endswith("multi-frame-functional-groups"):
-        ours = CONDITIONS.get(("multi-frame-functional-groups", row.keyword))
-        if ours is not None:
-            return ours
     return parse_rule(row.rule, beside) if row.rule else None
 
 
@@ -107,8 +112,10 @@ class AttributeChecker:
                 check_values(row, values, scope, (*path, row.keyword), self.findings)
             if row.items is not None and isinstance(element.value, list):
                 self._items(of, row, row.items, scope, path)
-            elif row.tag == _CONTENT_SEQUENCE and owner == row.keyword:
-                self._items(of, row, table, scope, path)  # content items nest without end
+        if owner == _CONTENT and _CONTENT_SEQUENCE in elements:
+            # Content items nest without end, and the tables with them only once.
+            for number, item in enumerate(scope.items(_CONTENT_SEQUENCE), 1):
+                self._table(of, owner, table, item, (*path, _CONTENT, number))
         if self.steps < 0:
             raise _Exhausted
 
@@ -170,9 +177,8 @@ class AttributeChecker:
         self, of: Module, row: Row, condition: Condition | None, scope: Scope, path: Path
     ) -> None:
         if row.type not in ("1", "1C"):
-            return
-        if condition is not None and condition.met(scope) is False:
-            self._unmet(of, row, condition, scope, path)
+            if condition is not None:
+                self._unmet(of, row, condition, scope, path)
             return
         self.findings.add(
             f"type{row.type.lower()}-empty",
@@ -198,7 +204,7 @@ def present_modules(definition: Definition, root: Scope) -> Iterator[tuple[Modul
     """The modules to judge an instance by; True beside one that is missing as a whole.
 
     A module that need not be there is taken for present where the instance has an attribute of
-    type 1 or 2 that it alone of the IOD's modules brings.
+    type 1 or 2 that it alone of the IOD's modules brings (of 1C or 2C, if it brings none such).
     """
     for used in definition.modules:
         found = module(used.module)
@@ -222,18 +228,21 @@ def _shows(definition: Definition, key: str, root: Scope) -> bool:
 
 @cache
 def _distinctive(definition: str, key: str) -> frozenset[int]:
-    """Tags of type 1 or 2 of a module that no other module of the IOD has."""
+    """Tags of a module that no other module of the IOD has, those that matter most."""
     from isocenter.objects.tables import definitions
 
     own = module(key)
     if own is None:
         return frozenset()
-    tags = {row.tag for row in rows(own.table) if row.type in ("1", "2")}
-    for used in definitions()[definition].modules:
-        other = module(used.module)
-        if other is not None and other.key != key:
-            tags -= {row.tag for row in rows(other.table)}
-    return frozenset(tags)
+    others = {
+        row.tag
+        for used in definitions()[definition].modules
+        if used.module != key and (other := module(used.module)) is not None
+        for row in rows(other.table)
+    }
+    tags = {row.tag for row in rows(own.table) if row.type in ("1", "2")} - others
+    conditional = {row.tag for row in rows(own.table) if row.type in ("1C", "2C")} - others
+    return frozenset(tags or conditional)
 
 
 @cache

@@ -9,17 +9,24 @@ from __future__ import annotations
 
 from isocenter.objects import situations as when
 from isocenter.objects.rules import Condition, Predicate, parse_rule
+from isocenter.objects.tables import Type
 
 _ANIMAL = "value PatientSpeciesDescription or value PatientSpeciesCodeSequence"
 _COLOR_TABLE = "PhotometricInterpretation = PALETTE COLOR or PixelPresentation = COLOR|MIXED"
 _GRAYSCALE_SC = "PhotometricInterpretation = MONOCHROME2 and BitsStored > 1"
 _ORIGINAL_OR_MIXED = "FrameType#1 = ORIGINAL|MIXED ?"
 _DURATIONS_LACK = "absent ExposureTime or absent XRayTubeCurrent ?"
-_WAVEFORM_PLACE = "absent ReferencedTimeOffsets and absent ReferencedDateTime and absent "
+_COORDINATES = "ValueType = TCOORD and absent ReferencedSamplePositions"
 
+_SECONDARY_CAPTURE = (
+    "SecondaryCaptureImageStorage|MultiFrameSingleBitSecondaryCaptureImageStorage|"
+    "MultiFrameGrayscaleByteSecondaryCaptureImageStorage|"
+    "MultiFrameGrayscaleWordSecondaryCaptureImageStorage|"
+    "MultiFrameTrueColorSecondaryCaptureImageStorage"
+)
 _NAMED_CONTENT = "TEXT|NUM|NUMERIC|CODE|DATETIME|DATE|TIME|UIDREF|PNAME"
 
-_RULES: dict[str, str] = {
+RULES: dict[str, str] = {
     # PS3.3 C.7.1 to C.7.4: patient, study, series
     "patient/PatientAlternativeCalendar": "present PatientBirthDateInAlternativeCalendar "
     "or present PatientDeathDateInAlternativeCalendar",
@@ -63,7 +70,7 @@ _RULES: dict[str, str] = {
     "modality-lut/RescaleType": "present RescaleIntercept",
     # PS3.3 C.8: modalities
     "mr-image/RepetitionTime": "SequenceVariant = SK or ScanningSequence != EP ?",
-    "mr-image/InversionTime": "ScanningSequence = IR ?",
+    "mr-image/InversionTime": "ScanningSequence = IR",
     "mr-image/TriggerTime": "ScanOptions = CG|PPG ?",
     "mr-image/EchoTrainLength": "never ?",
     "us-image/AcquisitionDateTime": "Modality = IVUS ?",
@@ -104,7 +111,7 @@ _RULES: dict[str, str] = {
     "rt-dose/PhotometricInterpretation": "present PixelData",
     "rt-dose/DoseGridScaling": "present PixelData",
     "rt-dose/GridFrameOffsetVector": "FrameIncrementPointer = 3004000C ?",
-    "rt-image/FluenceMap": "ImageType#3 = FLUENCE ?",
+    "rt-image/FluenceMapSequence": "ImageType#3 = FLUENCE ?",
     "rt-general-plan/ReferencedStructureSetSequence": "RTPlanGeometry = PATIENT ?",
     "whole-slide-microscopy-image/ImagedVolumeWidth": "ImageType#3 = VOLUME|THUMBNAIL ?",
     "whole-slide-microscopy-image/ImagedVolumeHeight": "ImageType#3 = VOLUME|THUMBNAIL ?",
@@ -114,7 +121,8 @@ _RULES: dict[str, str] = {
     "whole-slide-microscopy-image/RescaleIntercept": "PhotometricInterpretation = MONOCHROME2",
     "whole-slide-microscopy-image/RescaleSlope": "PhotometricInterpretation = MONOCHROME2",
     # PS3.3 C.7.6.16, C.7.6.17, C.8.20: many frames
-    "multi-frame-dimension/DimensionIndexSequence": "DimensionOrganizationType != TILED_FULL ?",
+    "multi-frame-dimension/DimensionIndexSequence": "unless DimensionOrganizationType = "
+    "TILED_FULL ?",
     "*/FrameReferenceDateTime": _ORIGINAL_OR_MIXED,
     "*/FrameAcquisitionDateTime": _ORIGINAL_OR_MIXED,
     "*/FrameAcquisitionDuration": _ORIGINAL_OR_MIXED,
@@ -139,7 +147,9 @@ _RULES: dict[str, str] = {
     "*/InstitutionName": "absent InstitutionCodeSequence ?",
     "*/InstitutionCodeSequence": "absent InstitutionName ?",
     # PS3.3 C.17, C.18: structured reports
-    "sr-document-content/ReferencedTimeOffsets": f"{_WAVEFORM_PLACE}ReferencedSamplePositions ?",
+    "*/ReferencedTimeOffsets": f"{_COORDINATES} and absent ReferencedDateTime ?",
+    "*/ReferencedSamplePositions": "never ?",
+    "*/ReferencedDateTime": "never ?",
     "*/TextValue": "ValueType = TEXT",
     "*/ConceptNameCodeSequence": f"ValueType = {_NAMED_CONTENT} ?",
     "*/DateTime": "ValueType = DATETIME",
@@ -163,7 +173,7 @@ _RULES: dict[str, str] = {
     ),
 }
 
-_PREDICATES: dict[str, Condition] = {
+PREDICATES: dict[str, Condition] = {
     "general-series/Laterality": Condition(
         when.laterality_is_needed, likely=when.laterality_may_be_needed
     ),
@@ -175,26 +185,57 @@ _PREDICATES: dict[str, Condition] = {
     "ct-image/RescaleType": Condition(when.rescaled_to_something_else_than_hounsfield, "allowed"),
     "sop-common/SpecificCharacterSet": Condition(when.text_is_beyond_ascii, "allowed"),
     "multi-frame-functional-groups/PerFrameFunctionalGroupsSequence": Condition(
-        when.has_several_frames, "allowed"
+        when.frames_are_described_one_by_one, "allowed"
     ),
 }
 
 
-def _conditions() -> dict[tuple[str, str], Condition]:
-    conditions = dict(_PREDICATES)
-    for place, rule in _RULES.items():
-        parsed = parse_rule(rule)
-        assert parsed is not None, place
-        conditions[place] = parsed
-    return {
-        (owner, keyword): condition
-        for place, condition in conditions.items()
-        for owner, _, keyword in [place.partition("/")]
-    }
+def condition_for(owner: str, keyword: str, beside: frozenset[int]) -> Condition | None:
+    """Our condition for an attribute inside `owner`, None where we have none.
+
+    `owner` is a module's key, or the keyword of the sequence around; `beside` are the tags that can
+    stand there, which a rule looks for nowhere else.
+    """
+    for place in (f"{owner}/{keyword}", f"*/{keyword}"):
+        if place in PREDICATES:
+            return PREDICATES[place]
+        if place in RULES:
+            return parse_rule(RULES[place], beside)
+    return None
 
 
-CONDITIONS: dict[tuple[str, str], Condition] = _conditions()
-"""By (module key, or keyword of the sequence around; keyword). "*" stands for any place."""
+RETYPED: dict[tuple[str, str], tuple[Type, str]] = {
+    # A secondary capture may leave Modality out: PS3.3 C.8.6.1 overrides C.7.3.1.
+    ("general-series", "Modality"): ("1C", f"unless sop {_SECONDARY_CAPTURE} ?"),
+    # Several frames need a pointer; PS3.3 C.8.6.3 lets a single one do without.
+    ("multi-frame", "FrameIncrementPointer"): ("1C", "NumberOfFrames > 1 ?"),
+    # An item that refers to another one in the tree has no value of its own: PS3.3 C.17.3.2.
+    ("ContentSequence", "ValueType"): ("1C", "absent ReferencedContentItemIdentifier ?"),
+    # The macro of a value type belongs to content items of that type: PS3.3 C.17.3.2.
+    **{
+        (owner, keyword): ("1C", f"ValueType = {value_types}")
+        for owner in ("sr-document-content", "ContentSequence")
+        for keyword, value_types in (
+            ("ContinuityOfContent", "CONTAINER"),
+            ("MeasuredValueSequence", "NUM ?"),
+            ("ConceptCodeSequence", "CODE"),
+            ("ReferencedSOPSequence", "IMAGE|COMPOSITE|WAVEFORM"),
+            ("GraphicType", "SCOORD|SCOORD3D"),
+            ("GraphicData", "SCOORD|SCOORD3D"),
+            ("ReferencedFrameOfReferenceUID", "SCOORD3D"),
+            ("TemporalRangeType", "TCOORD"),
+            ("TabulatedValuesSequence", "TABLE"),
+            ("ReferencedTimeOffsets", "TCOORD ?"),
+        )
+    },
+}
+"""Attributes whose type in the tables holds in some situations only: type and condition there."""
+
+GROUP_CONDITIONS: dict[str, Predicate] = {
+    "SegmentIdentificationSequence": when.segments_are_told_by_frames,
+    "PlanePositionSlideSequence": when.tiles_are_placed_by_frames,
+}
+"""When a functional group of usage C must be there, by the keyword of its sequence."""
 
 MODULE_CONDITIONS: dict[tuple[str, str], Predicate] = {
     ("*", "cine"): when.time_advances_by_frames,

@@ -7,6 +7,7 @@ them, and SARIF calls them rules.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from isocenter.dictionary.elements import format_tag, lookup_element
@@ -142,6 +143,7 @@ def path_text(path: Path) -> str:
     return text
 
 
+@lru_cache(maxsize=8192)
 def name_of(tag: int) -> str:
     """The keyword of a tag, the tag itself where it has none."""
     entry = lookup_element(tag)

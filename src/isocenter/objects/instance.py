@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from isocenter.dictionary.elements import implicit_vr
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
 from isocenter.encoding.character_sets import CHARACTER_SET_VRS, decode_text
 from isocenter.encoding.elements import Elements, RawElement
@@ -112,7 +113,7 @@ class Scope:
         known = self._values.get(tag)
         if known is None:
             element = self.elements.get(tag)
-            known = () if element is None else tuple(self._decoded(element))
+            known = () if element is None else tuple(self._decoded(tag, element))
             self._values[tag] = known
         return known
 
@@ -146,8 +147,10 @@ class Scope:
             self._items[tag] = known
         return known
 
-    def _decoded(self, element: RawElement) -> Iterator[str]:
+    def _decoded(self, tag: int, element: RawElement) -> Iterator[str]:
         vr, value = element
+        if vr == "UN":  # PS3.5 6.2.2: what a writer did not know may be known here
+            vr = implicit_vr(tag)
         if isinstance(value, list) or vr in _BULK or not value:
             return
         order = "<" if self.little_endian else ">"

@@ -4,6 +4,7 @@
     absent DistanceSourceToDetector ?      it is not; the "?" says: may be present otherwise
     value ResponsiblePerson                it is there and not empty
     sop CTImageStorage|MRImageStorage      the SOP class is one of these
+    unless Modality = OT                   it is absent, or none of these
     never ?                                nothing in the data set tells: not judged
     ImageType#1 = ORIGINAL|MIXED           its first value is one of these
     SamplesPerPixel > 1 and absent PlanarConfiguration
@@ -100,6 +101,9 @@ def _parse_term(text: str, beside: frozenset[int]) -> Predicate | None:
     if words[0] in ("present", "absent"):
         tag = tag_for_keyword(words[1])
         return None if tag is None else _presence(tag, words[0] == "present", tag in beside)
+    if words[0] == "unless":
+        unwanted = _parse_term(text.removeprefix("unless "), beside)
+        return None if unwanted is None else _unless(unwanted)
     name, _, number = words[0].partition("#")
     tag = tag_for_keyword(name)
     if tag is None or len(words) < 3:
@@ -112,6 +116,13 @@ def _parse_term(text: str, beside: frozenset[int]) -> Predicate | None:
 
 def _never(_scope: Scope) -> Judgement:
     return None
+
+
+def _unless(unwanted: Predicate) -> Predicate:
+    def judge(scope: Scope) -> Judgement:
+        return unwanted(scope) is not True
+
+    return judge
 
 
 def _sop_class(keywords: frozenset[str]) -> Predicate:

@@ -110,8 +110,11 @@ def has_palette(color: str) -> Predicate:
 
 
 def is_palette_color(scope: Scope) -> Judgement:
-    """The pixels are numbers of a palette."""
-    return scope.value(_PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR"
+    """The pixels are numbers of a palette, or some frames are coloured by one."""
+    return (
+        scope.value(_PHOTOMETRIC_INTERPRETATION) == "PALETTE COLOR"
+        or scope.value(0x00089205) in ("COLOR", "MIXED")  # Pixel Presentation
+    )
 
 
 def rescaled_to_something_else_than_hounsfield(scope: Scope) -> Judgement:
@@ -123,6 +126,25 @@ def has_several_frames(scope: Scope) -> Judgement:
     """Number of Frames says more than one."""
     frames = scope.integer(_NUMBER_OF_FRAMES)
     return None if frames is None else frames > 1
+
+
+def frames_are_described_one_by_one(scope: Scope) -> Judgement:
+    """Frames that lie in a full grid of tiles need no description each (PS3.3 C.7.6.17.3)."""
+    return scope.value(0x00209311) != "TILED_FULL"
+
+
+def segments_are_told_by_frames(scope: Scope) -> Judgement:
+    """Pixels of a label map name their segments themselves (PS3.3 A.51.5.1)."""
+    return scope.root.value(0x00620001) != "LABELMAP" and _is_no_full_grid(scope)
+
+
+def tiles_are_placed_by_frames(scope: Scope) -> Judgement:
+    """Tiles of a sparse grid say where they lie."""
+    return scope.root.value(0x00209311) == "TILED_SPARSE"
+
+
+def _is_no_full_grid(scope: Scope) -> bool:
+    return scope.root.value(0x00209311) != "TILED_FULL"
 
 
 def time_advances_by_frames(scope: Scope) -> Judgement:

@@ -122,11 +122,15 @@ def definitions() -> dict[str, Definition]:
     return _tables().definitions
 
 
-# Retired SOP classes, judged by the IOD of those that took their place.
+DICOMDIR = "1.2.840.10008.1.3.10"
+"""Media Storage Directory, whose data set does not name its class (PS3.3 F)."""
+
+# Retired SOP classes, judged by the IOD of those that took their place, and the directory.
 _SUCCESSORS = {
     "1.2.840.10008.5.1.4.1.1.3": "ultrasound-multi-frame-image",
     "1.2.840.10008.5.1.4.1.1.6": "ultrasound-image",
     "1.2.840.10008.5.1.4.1.1.5": "nuclear-medicine-image",
+    DICOMDIR: "basic-directory",
 }
 
 

@@ -20,7 +20,7 @@ from isocenter.objects.file_meta import MetaFacts, read_meta
 from isocenter.objects.findings import Finding, Findings, Severity, name_of
 from isocenter.objects.instance import Instance, Scope
 from isocenter.objects.reading import read_elements
-from isocenter.objects.tables import definition_of
+from isocenter.objects.tables import DICOMDIR, definition_of
 from isocenter.objects.values import ValueChecker
 
 _SOP_CLASS, _SOP_INSTANCE = 0x00080016, 0x00080018
@@ -88,15 +88,17 @@ def _judge(
     root = Scope(instance.elements, little_endian=syntax.little_endian)
     ValueChecker(findings, instance.implicit).check(root)
     _compare_with_meta(root, meta, findings)
-    iod = _check_definition(instance, root, findings)
+    iod = _check_definition(instance, root, meta, findings)
     instance.syntax = meta.syntax
     check_coherence(instance, root, findings)
     return _report(root, iod, meta, findings, source)
 
 
-def _check_definition(instance: Instance, root: Scope, findings: Findings) -> str:
+def _check_definition(instance: Instance, root: Scope, meta: MetaFacts, findings: Findings) -> str:
     """Judge by the IOD of the instance's SOP class, and return its name."""
     uid = root.value(_SOP_CLASS)
+    if not uid and meta.sop_class_uid == DICOMDIR:
+        uid = DICOMDIR
     if not uid:
         if instance.complete:
             findings.add(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isocenter.objects.findings import Findings, Path
 from isocenter.objects.instance import Scope
+from isocenter.objects.structured_reports import VALUE_TYPES
 from isocenter.objects.tables import Row, ValueList
 
 QUOTED_IN_FULL = 32
@@ -45,14 +46,33 @@ VALUE_LISTS: dict[tuple[str, str], tuple[ValueList, ...]] = {
     ("mr-image", "BitsAllocated"): _enumerated("16"),
     ("general-series", "Laterality"): _enumerated("R", "L"),
     ("general-image", "ImageLaterality"): _enumerated("R", "L", "U", "B"),
+    **{
+        (owner, "ValueType"): _enumerated(*sorted(VALUE_TYPES))
+        for owner in ("sr-document-content", "ContentSequence")
+    },
+    ("segmentation-image", "SegmentationType"): _enumerated("BINARY", "FRACTIONAL", "LABELMAP"),
+    ("segmentation-image", "PhotometricInterpretation"): _enumerated(
+        "MONOCHROME2", "PALETTE COLOR"
+    ),
 }
 """Lists of ours, before those of the tables."""
+
+
+_NUMERIC_VRS = frozenset({"US", "SS", "UL", "SL"})
+
+
+def _as_numbers(one: ValueList) -> ValueList:
+    """Lists write some numbers with leading zeros: "01" of US is 1."""
+    values = frozenset(str(int(v)) if v.isdecimal() else v for v in one.values)
+    return one._replace(values=values)
 
 
 def check_values(
     row: Row, lists: tuple[ValueList, ...], scope: Scope, path: Path, findings: Findings
 ) -> None:
     """Whether the values of an attribute are among those that its lists name."""
+    if scope.elements[row.tag].vr in _NUMERIC_VRS:
+        lists = tuple(_as_numbers(one) for one in lists)
     found = scope.values(row.tag)
     for enumerated, number, allowed in lists:
         for place, value in enumerate(found, 1):

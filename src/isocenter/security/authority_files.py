@@ -96,7 +96,7 @@ class AuthorityFiles:
     def _make(self) -> None:
         if self.folder.is_dir():
             return
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         with suppress(FileExistsError):
             self.folder.mkdir(mode=0o700)
             _give(self.folder, self.folder.parent)

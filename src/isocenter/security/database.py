@@ -39,7 +39,7 @@ class AccessDatabase(Database):
 
 def _make_private(path: Path) -> None:
     """Make the file if it is not there; SQLite gives its log the same owner and mode."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     try:
         fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     except FileExistsError:

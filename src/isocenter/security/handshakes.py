@@ -9,7 +9,8 @@ import ssl
 
 from isocenter.upperlayer.diagnosis import describe_stranger
 
-_HANDSHAKE = 0x16
+HANDSHAKE = 0x16
+"""The content type of TLS records that shake hands (RFC 8446 5.1)."""
 _ASSOCIATE_RQ = b"\x01\x00"
 
 _BY_REASON = {
@@ -53,7 +54,7 @@ def describe_failed_handshake(error: OSError) -> str:
 
 def describe_no_handshake(first: bytes) -> str | None:
     """Who is there instead of a TLS client, by the first bytes; None if it may be one."""
-    if first[0] == _HANDSHAKE:
+    if first[0] == HANDSHAKE:
         return None
     if first[:2] == _ASSOCIATE_RQ:
         return (

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from isocenter.encoding.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from isocenter.errors import IsocenterError
 from isocenter.security.access import Rights
 from isocenter.security.binding import CertificateFacts
 from isocenter.security.identity_outcome import Verified
 from isocenter.server.audit import AuditDesk
-from isocenter.server.callers import Caller, objection_to, rights_of
+from isocenter.server.callers import Caller, itself, objection_to, rights_of
 from isocenter.server.config import Config, Peer
 from isocenter.server.config_security import Listener
 from isocenter.server.identity import IdentityCheck
@@ -91,8 +93,8 @@ class AssociationAcceptor:
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         """Accept or reject an association."""
         request = requested.request
-        peer = self._peers.find(request.calling_ae_title)
         listener = self._config.all_listeners[association.listener]
+        peer = self._peer(request.calling_ae_title, listener)
         rejection = self._rejection(association, request, peer, listener)
         identity = request.user_information.user_identity
         demanded = listener.user_identity == "required" or (
@@ -123,6 +125,15 @@ class AssociationAcceptor:
         self._open_of[title] -= 1
         if not self._open_of[title]:
             del self._open_of[title]
+
+    def _peer(self, ae_title: str, listener: Listener) -> Peer | None:
+        """Whose title that is; where strangers are turned away, the node knows itself as well."""
+        peer = self._peers.find(ae_title)
+        own = self._config.node.ae_title == ae_title.strip(" ")
+        if peer is None and own and listener.wants_known_ae:
+            with suppress(IsocenterError):  # its certificate cannot be read just now
+                return itself(self._config, listener)
+        return peer
 
     async def _identify(
         self,

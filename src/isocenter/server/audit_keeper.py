@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import structlog
 
@@ -30,6 +31,7 @@ from isocenter.security.audit.trail import AuditTrail
 from isocenter.server.audit import this_node
 from isocenter.server.audit_recorder import AuditRecorder
 from isocenter.server.config import Config
+from isocenter.server.tls import tls_files
 
 A_DAY = 86400.0
 PRUNE_EVERY = 3600.0
@@ -173,15 +175,16 @@ class AuditKeeper:
 
 
 def default_context(config: Config) -> MakeContext:
-    """TLS 1.2 or later with the certificates of [tls] and [audit]."""
-    trusted = config.audit.syslog_trusted or config.tls.trusted
-    tls = config.tls
+    """The node's own TLS (PS3.15 A.6), with the authorities of [audit] where they are named."""
 
     def make() -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=None if trusted is None else str(trusted))
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if tls.certificate is not None:
-            context.load_cert_chain(tls.certificate, tls.key)
+        from isocenter.security.tls_contexts import client_context
+
+        files = tls_files(config)
+        if config.audit.syslog_trusted is not None:
+            files = replace(files, trusted=(config.audit.syslog_trusted,))
+        context = client_context(files)
+        context.check_hostname = True
         return context
 
     return make

@@ -135,7 +135,7 @@ class AuditRecorder:
         for event, count in alerts.items():
             told = replace(event, moment=moments[event])
             if count > 1:
-                told = replace(told, description=f"{event.description} ({count} times)")
+                told = replace(told, description=f"{event.description} ({count} times)".strip())
             drafts.append(draft(told, self._source))
         if lost:
             log.error("audit events were lost", count=lost)

@@ -11,8 +11,9 @@ from ipaddress import ip_address, ip_network
 
 from isocenter.security.access import ALL_STUDIES, Rights, Scope
 from isocenter.security.binding import CertificateFacts, belongs_to
-from isocenter.server.config import Peer
+from isocenter.server.config import Config, Peer
 from isocenter.server.config_security import Listener
+from isocenter.server.tls import tls_files
 from isocenter.services.service_names import SERVICE_NAMES
 
 
@@ -53,6 +54,28 @@ def objection_to(caller: Caller, peer: Peer | None, listener: Listener) -> str |
     return None
 
 
+def itself(config: Config, listener: Listener) -> Peer:
+    """The node as a peer of its own: who moves objects to itself, or runs commands beside it.
+
+    Over TLS it shows the node's certificate. Raises CertificateProblem.
+    """
+    certificates: tuple[str, ...] = ()
+    if listener.uses_tls:
+        from isocenter.security.certificates import fingerprint, read_certificates
+
+        path = tls_files(config).certificate
+        shown = read_certificates(path)[0] if path is not None else None
+        certificates = () if shown is None else (f"sha256:{fingerprint(shown)}",)
+    host = listener.host.strip("[]")
+    own = (host,) if _is_address(host) and host not in ("0.0.0.0", "::") else ()
+    return Peer(
+        ae_title=config.node.ae_title,
+        host="localhost",
+        hosts=("127.0.0.0/8", "::1/128", *own),
+        certificates=certificates,
+    )
+
+
 def rights_of(peer: Peer | None) -> Rights:
     """What somebody may do who has been let in: a stranger everything, on a listener for them."""
     if peer is None:
@@ -60,6 +83,14 @@ def rights_of(peer: Peer | None) -> Rights:
     destinations = None if "*" in peer.move_destinations else frozenset(peer.move_destinations)
     scope = Scope(frozenset(peer.labels)) if peer.labels else ALL_STUDIES
     return Rights(peer.services, destinations, scope)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_within(host: str, networks: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from isocenter.server.calling_tls import TLSWish, client_tls, examiner
@@ -10,6 +11,7 @@ from isocenter.server.peer_address import calling_ae_title, resolve_peer
 if TYPE_CHECKING:
     import ssl
 
+    from isocenter.security.tls import ClientTLS, ServerTLS
     from isocenter.services.association import Destination
     from isocenter.upperlayer.user_information import UserIdentity
 
@@ -42,10 +44,11 @@ def destination_of(
 
     tls = tls or TLSWish()
     address = resolve_peer(peer, port, called_ae, config, tls=tls.enabled)
-    examine = None
+    examine = answering = None
     if address.tls and ssl_context is None:
         client = client_tls(tls, config)
         ssl_context, examine = client.current(), examiner(client, address)
+        answering = partial(_answering, client)
     return Destination(
         host=address.host,
         port=address.port,
@@ -63,4 +66,12 @@ def destination_of(
         examine=examine,
         transfer_syntaxes=address.transfer_syntaxes,
         user_identity=user_identity,
+        answering_tls=answering,
     )
+
+
+def _answering(client: ClientTLS) -> ServerTLS:
+    """With the files with which we call a peer, what to answer with when it calls us."""
+    from isocenter.security.tls import ServerTLS
+
+    return ServerTLS(client.files)

@@ -49,7 +49,7 @@ class Listener(Section):
         description="The TCP port; 0 takes any free one. With TLS the default is 2762.",
     )
     backlog: int = Field(
-        default=512, ge=1, le=65535, description="Connections that may wait to be accepted."
+        default=2048, ge=1, le=65535, description="Connections that may wait to be accepted."
     )
     tls: Reach = Field(
         default="beyond-loopback",

@@ -23,6 +23,9 @@ PATIENCE = 10.0
 
 FIRST_RETRY, LONGEST_RETRY = 5.0, 300.0
 
+LOOK_EVERY = 1.0
+"""Seconds after which, at the latest, what somebody wants deleted is hidden."""
+
 
 def carry_out_here(config: Config, archive: Archive, deletions: Deletions, number: int) -> None:
     """Take a deletion as far as it can go now, where no node is running. Raises what it raises."""
@@ -70,7 +73,9 @@ class DeletionDesk:
         )
         self._table = ThreadPoolExecutor(1, thread_name_prefix="deletion-jobs")
         backoff = Backoff(FIRST_RETRY, LONGEST_RETRY)
-        self._runner = JobRunner(self._deletions.jobs, self, self._table, backoff)
+        self._runner = JobRunner(
+            self._deletions.jobs, self, self._table, backoff, look_every=LOOK_EVERY
+        )
 
     async def stop(self) -> None:
         """Leave what is not done to the next start."""
@@ -78,6 +83,7 @@ class DeletionDesk:
         await self._runner.stop()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._thread.shutdown)
+        await loop.run_in_executor(self._table, self._deletions.workflow.erase_log)
         self._table.shutdown(cancel_futures=True)
         self._audit.close()
 

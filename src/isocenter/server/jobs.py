@@ -66,8 +66,15 @@ class JobRunner:
     """Works on the jobs of one kind. For the loop's thread."""
 
     def __init__(
-        self, jobs: Jobs, handler: JobHandler, threads: Executor, backoff: Backoff
+        self,
+        jobs: Jobs,
+        handler: JobHandler,
+        threads: Executor,
+        backoff: Backoff,
+        *,
+        look_every: float = LOOK_EVERY,
     ) -> None:
+        self._look_every = look_every
         self._jobs = jobs
         self._handler = handler
         self._threads = threads
@@ -103,7 +110,7 @@ class JobRunner:
     async def _look_for_work(self) -> None:
         while True:
             self._wake.clear()
-            pause = LOOK_EVERY
+            pause = self._look_every
             try:
                 free = AT_ONCE - len(self._running)
                 if free > 0:
@@ -123,8 +130,8 @@ class JobRunner:
     async def _pause(self) -> float:
         due = await self._on_thread(self._jobs.next_due, self._handler.kind)
         if due is None:
-            return LOOK_EVERY
-        return min(max(due - self._jobs.clock(), 0.05), LOOK_EVERY)
+            return self._look_every
+        return min(max(due - self._jobs.clock(), 0.05), self._look_every)
 
     async def _run(self, job: Job) -> None:
         work = asyncio.get_running_loop().create_task(self._handler.run(job))

@@ -88,7 +88,9 @@ class Node:
             self._services.commitment.associated,
         )
         self.answer = self._acceptor.answer
-        self._reception = Reception(config, contexts, self._make_protocol, admission, self.failures)
+        self._reception = Reception(
+            config, contexts, self._make_protocol, admission, self.failures, self.audit
+        )
         self._admission = admission
         self._certificates = CertificateWatch(config)
         self._chores = [self._loop.create_task(self._certificates.run())]

@@ -33,14 +33,17 @@ from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSin
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.server.tls import CallingTLS
 from isocenter.server.transcoder import Transcoder
+from isocenter.server.validation import ValidationDesk
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
 from isocenter.services.failures import FailureLog
+from isocenter.services.fair_threads import FairThreads
 from isocenter.services.get_scp import GetProvider
 from isocenter.services.move_scp import MoveProvider
 from isocenter.services.performed_procedure_step_scp import ProcedureStepProvider
 from isocenter.services.provider import Service
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.retrieve_terms import RetrieveTerms
 from isocenter.services.storage_scp import StorageProvider
@@ -74,6 +77,9 @@ class NodeServices:
     ) -> None:
         self._config = config
         self._query_threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self._queries = QueryDesk(
+            FairThreads(self._query_threads, QUERY_THREADS), asyncio.get_running_loop()
+        )
         self._retrieve_threads = ThreadPoolExecutor(RETRIEVE_THREADS, thread_name_prefix="retrieve")
         self._step_threads = ThreadPoolExecutor(1, thread_name_prefix="procedure-steps")
         self._transcoder = Transcoder(archive.folder / INCOMING, config.transcoding)
@@ -94,6 +100,11 @@ class NodeServices:
             config, archive, workflow, peers, self._destinations, audit
         )
         self.deletion = DeletionDesk(config, archive, workflow)
+        self._validation = (
+            None
+            if config.storage.validation == "never"
+            else ValidationDesk(config, archive, workflow)
+        )
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -110,6 +121,8 @@ class NodeServices:
         """End what the services have under way, once no association is left."""
         await self.commitment.stop()
         await self.deletion.stop()
+        if self._validation is not None:
+            await self._validation.stop()
         self._destinations.close()
         self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it
@@ -124,7 +137,7 @@ class NodeServices:
                 self._config.find.header_limit or None,
                 self._config.find.time_limit or None,
             ),
-            self._query_threads,
+            self._queries,
             ae_title=self._config.node.ae_title,
             limit=self._config.find.limit or None,
         )
@@ -151,7 +164,7 @@ class NodeServices:
                 frozenset(settings.hidden_statuses),
                 self._config.find.time_limit or None,
             ),
-            self._query_threads,
+            self._queries,
             limit=settings.limit or None,
         )
         steps = ProcedureStepProvider(KeptSteps(workflow), self._step_threads)

@@ -7,6 +7,8 @@ A handshake has a deadline, and so has the first byte before it. A connection co
 from __future__ import annotations
 
 import asyncio
+import gc
+import select
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Mapping
@@ -16,8 +18,14 @@ from typing import Protocol
 
 import structlog
 
-from isocenter.security.handshakes import describe_failed_handshake, describe_no_handshake
+from isocenter.security.audit import codes
+from isocenter.security.handshakes import (
+    HANDSHAKE,
+    describe_failed_handshake,
+    describe_no_handshake,
+)
 from isocenter.server.admission import Admission
+from isocenter.server.audit import AuditDesk
 from isocenter.server.config import Config
 from isocenter.services.failures import Failure, FailureLog
 from isocenter.upperlayer.aio import AssociationProtocol
@@ -29,7 +37,13 @@ SHUTDOWN_SECONDS = 5.0
 
 _NOT_HERE = Abort(AbortSource.SERVICE_PROVIDER, AbortReason.UNRECOGNIZED_PDU).encode()
 
+CLEARED_AFTER = 64
+"""TLS connections that have ended, after which their memory is given back: asyncio leaves 256 KiB
+of each to the garbage collector, which counts objects and not their sizes."""
+
 _PEEKED = 8
+_RECORD_HEADER = 5  # RFC 8446 5.1: type, version, length
+_LONGEST_RECORD = 1 << 14
 _UNREAD = 65536
 
 log = structlog.get_logger(__name__)
@@ -74,6 +88,13 @@ class Arrival(socket.socket):
             self.shutdown(socket.SHUT_RDWR)
 
 
+def _has_left(connection: socket.socket) -> bool:
+    """Whether the peer will say no more."""
+    poll = select.poll()
+    poll.register(connection, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
 class Reception:
     """Takes in the connections of one process. For the loop's thread."""
 
@@ -84,14 +105,17 @@ class Reception:
         make_protocol: Callable[[Arrival], AssociationProtocol],
         admission: Admission[Arrival],
         failures: FailureLog,
+        audit: AuditDesk,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._contexts = contexts
         self._make_protocol = make_protocol
         self._admission = admission
         self._failures = failures
+        self._audit = audit
         self._timeout = config.tls.handshake_timeout
         self._starting: set[asyncio.Task[None]] = set()
+        self._ended = 0
         self.failed = 0
         """Handshakes that failed since the start."""
 
@@ -105,6 +129,7 @@ class Reception:
         if contexts is None:
             self._begin(arrival, self._serve(arrival))
         else:
+            arrival.on_closed.append(self._clear)
             self._begin(arrival, self._serve_tls(arrival, contexts))
 
     async def close(self) -> None:
@@ -164,8 +189,31 @@ class Reception:
             log.exception("a connection could not be served", host=host)
             arrival.close()
 
+    def _clear(self) -> None:
+        self._ended += 1
+        if self._ended % CLEARED_AFTER == 0:
+            self._loop.call_soon(gc.collect)
+
     async def _first_bytes(self, connection: socket.socket) -> bytes:
-        """What the peer says first, left unread; nothing if it closes."""
+        """What the peer says first, left unread; nothing if it closes before that.
+
+        Of a handshake it is there to its first record's end: half a ClientHello costs no TLS.
+        """
+        await self._readable(connection)
+        first = connection.recv(_PEEKED, socket.MSG_PEEK)
+        if first and first[0] == HANDSHAKE:
+            await self._readable(connection, _RECORD_HEADER)
+            first = connection.recv(_PEEKED, socket.MSG_PEEK)
+            length = int.from_bytes(first[3:_RECORD_HEADER], "big")
+            needed = _RECORD_HEADER + min(length, _LONGEST_RECORD)
+            await self._readable(connection, needed)
+            if len(connection.recv(needed, socket.MSG_PEEK)) < needed and _has_left(connection):
+                return b""
+        return first
+
+    async def _readable(self, connection: socket.socket, count: int = 1) -> None:
+        """Wait for so many bytes, or the peer's end."""
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
         readable: asyncio.Future[None] = self._loop.create_future()
 
         def is_readable() -> None:
@@ -177,7 +225,7 @@ class Reception:
             await readable
         finally:
             self._loop.remove_reader(connection)
-        return connection.recv(_PEEKED, socket.MSG_PEEK)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def _refuse_plain(self, connection: Arrival, first: bytes, who: str) -> None:
         """A peer that does not speak TLS here hears so at once if it speaks DICOM."""
@@ -196,3 +244,4 @@ class Reception:
         self.failed += 1
         log.warning("a TLS handshake failed", host=host, why=why)
         self._failures.record(Failure("provider", host, "TLS handshake", why))
+        self._audit.alert(codes.NODE_AUTHENTICATION, f"TLS handshake failed: {why}", host=host)

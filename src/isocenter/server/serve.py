@@ -15,11 +15,14 @@ from isocenter.server.node import Node
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
+    keep_what_is_loaded,
     log_loop_error,
     open_archive,
     open_workflow,
     release_jobs,
+    settle_memory,
     stop_requested,
+    warn_of_open_folder,
 )
 from isocenter.server.supervisor import supervise
 from isocenter.server.tls import prepare_tls, tls_contexts
@@ -32,6 +35,7 @@ def serve(config: Config, on_listening: OnListening | None = None) -> None:
 
     Raises CannotListen, ArchiveInUse, ArchiveIndexError, TLSError and OSError.
     """
+    warn_of_open_folder(config)
     prepare_tls(config)
     if config.workers.count > 1:
         supervise(config, on_listening)
@@ -59,6 +63,8 @@ async def _serve(
     loop.set_exception_handler(log_loop_error)
     stop = stop_requested(loop)
     node = Node(config, archive, workflow, tls_contexts(config))
+    keep_what_is_loaded()
+    settle_memory()
     listeners.listen()
     accepting = listeners.accept(node.accept)
     if on_listening is not None:

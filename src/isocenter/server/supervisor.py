@@ -18,7 +18,7 @@ import structlog
 from isocenter.archive.archive import locked, require_index
 from isocenter.archive.index import Index
 from isocenter.archive.index.remote import IndexService
-from isocenter.archive.layout import INDEX_FILE
+from isocenter.archive.layout import INDEX_FILE, make_archive_folder
 from isocenter.archive.recovery import recover_archive
 from isocenter.errors import IsocenterError
 from isocenter.server.admission import Admission
@@ -278,7 +278,7 @@ class Supervisor:
 def supervise(config: Config, on_listening: OnListening | None = None) -> None:
     """Run a node of several processes until SIGINT or SIGTERM; see `serve`."""
     folder = config.node.data_directory
-    folder.mkdir(parents=True, exist_ok=True)
+    make_archive_folder(folder)
     with (
         Listeners(config) as listeners,
         locked(folder) as lock,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from isocenter.server.config import Config
 if TYPE_CHECKING:
     from isocenter.security.tls import ClientTLS, ServerTLS
     from isocenter.upperlayer.aio_requestor import RequestorTLS
+
+_ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
+"""Addresses that are nobody's (RFC 5737, RFC 3849)."""
 
 
 def tls_files(config: Config) -> TLSFiles:
@@ -101,12 +105,17 @@ def node_names(config: Config) -> list[str]:
 
 
 def _own_addresses() -> list[str]:
-    """The addresses of this host that its name resolves to; none if it does not."""
-    try:
-        found = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
-    except OSError:
-        return []
-    return [str(address[0]).partition("%")[0] for *_, address in found]
+    """The addresses that this host's name resolves to, and those that it calls others from."""
+    found: list[str] = []
+    with suppress(OSError):
+        infos = socket.getaddrinfo(socket.gethostname(), None, type=socket.SOCK_STREAM)
+        found += [str(address[0]).partition("%")[0] for *_, address in infos]
+    for family, documentation in _ELSEWHERE:
+        # Connecting a datagram socket sends nothing: it only asks the kernel for the way.
+        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((documentation, 9))
+            found.append(str(asking.getsockname()[0]).partition("%")[0])
+    return found
 
 
 def _there(path: Path) -> Path | None:

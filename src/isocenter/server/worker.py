@@ -26,9 +26,11 @@ from isocenter.server.reception import Arrival
 from isocenter.server.running import (
     allow_many_files,
     ignore_signals,
+    keep_what_is_loaded,
     log_loop_error,
     open_archive,
     open_workflow,
+    settle_memory,
     stop_requested,
 )
 from isocenter.server.tls import tls_contexts
@@ -94,6 +96,8 @@ class _Worker:
         self._stop = stop_requested(loop)
         contexts = tls_contexts(self._config)
         self._node = Node(self._config, archive, workflow, contexts, str(self._number))
+        settle_memory()
+        keep_what_is_loaded()
         self._control.setblocking(False)
         loop.add_reader(self._control, self._take_connection)
         self._tell(READY)

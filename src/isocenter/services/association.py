@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Container, Generator, Sequence
+from collections.abc import Callable, Collection, Container, Generator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from isocenter.dimse.assembler import CommandReceived, DimseEvent, MessageAssembler
 from isocenter.dimse.errors import DimseError, DimseProtocolError
@@ -54,6 +54,16 @@ _LOOK_UP_EVERY = 0.25  # seconds between two looks at `give_up`
 R = TypeVar("R", bound=Response)
 
 
+class AnsweringTLS(Protocol):
+    """The TLS of associations that a peer makes with us."""
+
+    def current(self) -> ssl.SSLContext:
+        """For the next handshake."""
+
+    def examine(self, connection: ssl.SSLObject) -> None:
+        """After it: raises IsocenterError for a peer whose certificate was revoked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """Where to connect, who to be there, and how long to wait.
@@ -63,7 +73,8 @@ class Destination:
     `transfer_syntaxes` are the peer's favourites, which are proposed before others. `window` is
     how many operations we would have outstanding at a time (PS3.7 D.3.3.3); with 1 it is not
     negotiated. With an `ssl_context` the connection is TLS, and `examine` says who may be at the
-    other end. A `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is.
+    other end; `answering_tls` makes what to answer with where the peer calls back. A
+    `user_identity` (PS3.7 D.3.3.7) is as secret as the connection is.
     """
 
     host: str
@@ -79,6 +90,7 @@ class Destination:
     transfer_syntaxes: tuple[str, ...] = ()
     window: int = 1
     user_identity: UserIdentity | None = None
+    answering_tls: Callable[[], AnsweringTLS] | None = None
 
     def __str__(self) -> str:
         return f"{self.called_ae}@{self.host}:{self.port}"

@@ -1,7 +1,8 @@
 """C-FIND of any service class (PS3.4 C.4.1, K.4.1): one request, and the responses to it.
 
-Queries run on a few threads of their own. A thread produces a small batch of responses and is
-free again while the peer takes them, so a slow reader holds no thread and little memory. Before
+Queries run on a few threads of their own (`query_desk`). A thread produces a small batch of
+responses and is free again while the peer takes them, so a slow reader holds no thread and little
+memory. Before
 each response is handed to the transport it is asked whether the peer has sent something, and what
 it sent is read first: a C-CANCEL that has arrived ends the query before the next response.
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
 from itertools import islice
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.recoding import neutral_elements
 from isocenter.security.access import Scope
 from isocenter.services.accounts import AskedFor
+from isocenter.services.collecting import Collected
 from isocenter.services.extended_negotiation import granted_options
 from isocenter.services.find_identifiers import (
     InvalidIdentifier,
@@ -32,6 +33,7 @@ from isocenter.services.find_identifiers import (
     requested_character_set,
 )
 from isocenter.services.provider import ProvidedAssociation
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
 
@@ -70,8 +72,8 @@ class FindSource(Protocol):
     """Where the answers of one service class come from."""
 
     @property
-    def threads(self) -> Executor:
-        """Where queries run."""
+    def desk(self) -> QueryDesk:
+        """Where queries run, and wait to."""
 
     @property
     def limit(self) -> int | None:
@@ -101,38 +103,52 @@ class FindOperation:
         self._context = context
         self._request = request
         self._syntax = transfer_syntax(context.transfer_syntax)
-        self._identifier = bytearray()
+        self._identifier = Collected(association.host, IDENTIFIER_LIMIT)
         self._matches: Matches | None = None
         self._responses: Iterator[bytes] = iter(())
         self._ready: deque[bytes] = deque()
         self._exhausted = False
         self._pending = status.PENDING
         self._sent = 0
+        self._waits = False
         self._stopped = False
         self._cancelled = False
+        self._gave_way = False
+        self.host = association.host
 
     # On the loop
 
+    def start(self) -> None:
+        """There is room for it (`query_desk.Query`)."""
+        self._waits = False
+        self._run(self._start)
+
+    def give_way(self) -> None:
+        """Others wait for the cursor that this one's peer does not read from."""
+        self._gave_way = True
+        self._give_up()
+        self._break_off()
+
     def write(self, fragment: memoryview) -> None:
         """Collect the identifier, up to its limit."""
-        if len(self._identifier) <= IDENTIFIER_LIMIT:
-            self._identifier += fragment
+        self._identifier.add(fragment)
 
     def finish(self) -> None:
         """The identifier is complete: start the query."""
         self._tell()
-        if len(self._identifier) > IDENTIFIER_LIMIT:
+        if self._identifier.refused:
             self._end(status.OUT_OF_RESOURCES, "The identifier is too large")
         else:
-            self._run(self._start)
+            self._waits = True
+            self._provider.desk.begin(self)
 
     def _tell(self) -> None:
         """Have it kept that this was asked, before anything is answered."""
         asked = AskedFor(
             self._context.abstract_syntax,
-            bytes(self._identifier[:TOLD_BYTES]),
+            self._identifier.head(TOLD_BYTES),
             self._context.transfer_syntax,
-            len(self._identifier),
+            self._identifier.length,
         )
         self._association.account.queried(asked)
 
@@ -140,11 +156,17 @@ class FindOperation:
         """Send no more matches."""
         self._cancelled = True
         self._give_up()
+        if self._waits:
+            self._identifier.take()
+            self._end(status.CANCEL)
 
     def abort(self) -> None:
         """Nobody listens any more."""
         self._stopped = True
         self._give_up()
+        self._identifier.take()
+        if self._waits:
+            self._provider.desk.ended(self)
 
     @property
     def congested(self) -> bool:
@@ -174,18 +196,23 @@ class FindOperation:
                 return
             look_up = True
             self._queue(self._ready.popleft())
+        if self._gave_way:
+            return
         if self._ready or self._stopped or self._cancelled:
             self._break_off()
         elif self._exhausted:
             self._conclude()
         else:
             association.flush()
+            if association.connection.congested:
+                self._provider.desk.stopped_reading(self)
             association.when_writable(self._continue)
 
     @property
     def _wanted(self) -> bool:
         """Whether the peer may be sent another match."""
-        return not (self._stopped or self._cancelled or self._sent == self._provider.limit)
+        ended = self._stopped or self._cancelled or self._gave_way
+        return not (ended or self._sent == self._provider.limit)
 
     def _queue(self, identifier: bytes) -> None:
         response = CFindRSP(
@@ -203,7 +230,12 @@ class FindOperation:
         self._run(self._close)
         if self._cancelled:
             self._end(status.CANCEL)
-        elif not self._stopped:
+        elif self._stopped:
+            self._provider.desk.ended(self)
+        elif self._gave_way:
+            comment = "Gave way to other queries: matches were not read for too long"
+            self._end(status.OUT_OF_RESOURCES, comment)
+        else:
             comment = f"Stopped after {self._sent} matches; narrow the query"
             self._end(status.OUT_OF_RESOURCES, comment)
 
@@ -216,6 +248,9 @@ class FindOperation:
             self._end(status.SUCCESS)
 
     def _continue(self) -> None:
+        self._provider.desk.reads_again(self)
+        if self._gave_way:
+            return
         if self._stopped or self._cancelled:
             self._break_off()
         else:
@@ -224,12 +259,13 @@ class FindOperation:
     def _run(self, task: Callable[[], None]) -> None:
         """Run a step on a query thread; here, if the node is stopping and has none left."""
         try:
-            self._provider.threads.submit(task)
+            self._provider.desk.run(self, task)
         except RuntimeError:
             task()
 
     def _end(self, code: int, comment: str = "", offending_tag: int | None = None) -> None:
         request, association = self._request, self._association
+        self._provider.desk.ended(self)
         response = CFindRSP(
             message_id_being_responded_to=request.message_id,
             affected_sop_class_uid=request.affected_sop_class_uid,
@@ -251,10 +287,11 @@ class FindOperation:
     def _start(self) -> None:
         post = self._association.post
         if self._stopped or self._cancelled:  # while it waited for a thread
+            self._identifier.take()
             post(self._break_off)
             return
         try:
-            elements = decode_elements(bytes(self._identifier), self._syntax)
+            elements = decode_elements(self._identifier.take(), self._syntax)
             check_keys(elements)
             character_set = requested_character_set(elements)
             identifier = neutral_elements(elements, self._syntax)

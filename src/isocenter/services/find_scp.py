@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from concurrent.futures import Executor
 
 from isocenter.dimse import status
 from isocenter.dimse.message import Request
@@ -12,6 +11,7 @@ from isocenter.encoding.elements import Elements
 from isocenter.security.access import Scope
 from isocenter.services.find_operation import FindOperation, Matches
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_options import QueryOptions
 from isocenter.upperlayer.contexts import AcceptedContext
 
@@ -22,8 +22,8 @@ class FindService(ABC):
     `limit` bounds the matches of one query; that there were more ends it in A700.
     """
 
-    def __init__(self, threads: Executor, *, limit: int | None) -> None:
-        self.threads = threads
+    def __init__(self, desk: QueryDesk, *, limit: int | None) -> None:
+        self.desk = desk
         self.limit = limit
 
     def begin(

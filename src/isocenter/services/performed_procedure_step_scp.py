@@ -30,6 +30,7 @@ from isocenter.encoding.errors import EncodingError
 from isocenter.encoding.limits import ScanLimits
 from isocenter.encoding.recoding import neutral_elements, recoded_elements
 from isocenter.errors import IsocenterError
+from isocenter.services.collecting import Collected
 from isocenter.services.provider import ProvidedAssociation, refuse, refuse_foreign_class
 from isocenter.upperlayer.contexts import AcceptedContext
 
@@ -133,19 +134,20 @@ class StepOperation:
         self._context = context
         self._request = request
         self._syntax = transfer_syntax(context.transfer_syntax)
-        self._data_set = bytearray()
+        self._data_set = Collected(association.host, DATA_SET_LIMIT)
+        self._complete = False
         self._sop_instance_uid = _sop_instance(request) or f"2.25.{uuid.uuid4().int}"
 
     # On the loop
 
     def write(self, fragment: memoryview) -> None:
         """Collect the attributes, up to their limit."""
-        if len(self._data_set) <= DATA_SET_LIMIT:
-            self._data_set += fragment
+        self._data_set.add(fragment)
 
     def finish(self) -> None:
         """The request is complete: carry it out."""
-        if len(self._data_set) > DATA_SET_LIMIT:
+        self._complete = True
+        if self._data_set.refused:
             self._respond(_Answer(status.RESOURCE_LIMITATION, "The attributes are too large"))
             return
         try:
@@ -158,6 +160,8 @@ class StepOperation:
 
     def abort(self) -> None:
         """The association is gone. What was requested completely is done all the same."""
+        if not self._complete:
+            self._data_set.take()
 
     def when_relieved(self, resume: Callable[[], None]) -> None:
         """Never asked for: the attributes are bounded, so their sender need not pause."""
@@ -211,7 +215,7 @@ class StepOperation:
             known = keeper.get(uid)
             account.step("R", uid, known)
             return self._selected(known)
-        decoded = decode_elements(bytes(self._data_set), self._syntax, _LIMITS)
+        decoded = decode_elements(self._data_set.take(), self._syntax, _LIMITS)
         attributes = neutral_elements(decoded, self._syntax)
         if isinstance(request, NSetRQ):
             keeper.change(uid, attributes)

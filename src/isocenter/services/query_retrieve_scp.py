@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Literal, Protocol
 
 from isocenter.dictionary.sop_classes import (
@@ -15,6 +14,7 @@ from isocenter.encoding.recoding import neutral_text
 from isocenter.security.access import Scope
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_options import QueryOptions
 
 Model = Literal["PATIENT", "STUDY", "PATIENT_STUDY"]
@@ -47,9 +47,9 @@ class FindProvider(FindService):
     """C-FIND SCP of the Query/Retrieve models."""
 
     def __init__(
-        self, engine: QueryEngine, threads: Executor, *, ae_title: str, limit: int | None
+        self, engine: QueryEngine, desk: QueryDesk, *, ae_title: str, limit: int | None
     ) -> None:
-        super().__init__(threads, limit=limit)
+        super().__init__(desk, limit=limit)
         self.engine = engine
         self.ae_title = ae_title
 

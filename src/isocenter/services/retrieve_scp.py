@@ -19,6 +19,7 @@ from isocenter.encoding.elements import decode_elements
 from isocenter.encoding.errors import EncodingError
 from isocenter.errors import IsocenterError
 from isocenter.services.accounts import Recipient
+from isocenter.services.collecting import Collected
 from isocenter.services.find_identifiers import InvalidIdentifier, identifier_texts
 from isocenter.services.find_operation import IDENTIFIER_LIMIT
 from isocenter.services.provider import ProvidedAssociation
@@ -53,7 +54,7 @@ class RetrieveOperation:
         self._model = model
         self._context = context
         self._syntax = transfer_syntax(context.transfer_syntax)
-        self._identifier = bytearray()
+        self._identifier = Collected(association.host, IDENTIFIER_LIMIT)
         self.cancelled = False
         self._task: asyncio.Task[None] | None = None
         self._beat: asyncio.TimerHandle | None = None
@@ -94,8 +95,7 @@ class RetrieveOperation:
 
     def write(self, fragment: memoryview) -> None:
         """Collect the identifier, up to its limit."""
-        if len(self._identifier) <= IDENTIFIER_LIMIT:
-            self._identifier += fragment
+        self._identifier.add(fragment)
 
     def finish(self) -> None:
         """The identifier is complete."""
@@ -107,6 +107,7 @@ class RetrieveOperation:
 
     def abort(self) -> None:
         """Nobody waits for the end."""
+        self._identifier.take()
         if self._task is not None:
             self._task.cancel()
 
@@ -131,6 +132,8 @@ class RetrieveOperation:
             self._conclude(
                 status.UNABLE_TO_PROCESS, None, "The retrieve failed; the archive's log says why"
             )
+        finally:
+            self._identifier.take()
 
     async def _retrieve(self) -> None:
         self.check()
@@ -148,10 +151,10 @@ class RetrieveOperation:
         self._conclude(self._final_status(counts), counts, counts.reason)
 
     async def _select(self) -> Selected:
-        if len(self._identifier) > IDENTIFIER_LIMIT:
+        if self._identifier.refused:
             raise Refused(status.OUT_OF_RESOURCES_FOR_MATCHES, "The identifier is too large")
         loop = asyncio.get_running_loop()
-        call = partial(self._selected, bytes(self._identifier))
+        call = partial(self._selected, self._identifier.take())
         try:
             return await loop.run_in_executor(self.terms.threads, call)
         except InvalidIdentifier as error:

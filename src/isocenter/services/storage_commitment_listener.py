@@ -37,6 +37,7 @@ from isocenter.upperlayer.user_information import RoleSelection, UserInformation
 
 if TYPE_CHECKING:
     from isocenter.dimse.message import Request
+    from isocenter.services.association import AnsweringTLS
     from isocenter.upperlayer.contexts import AcceptedContext
     from isocenter.upperlayer.events import AssociationRequested
 
@@ -50,10 +51,14 @@ class CannotListenForReports(ServiceError):
 class ReportListener:
     """Listens while its block runs, and keeps what comes in `reports`.
 
-    Raises CannotListenForReports on entering. Port 0 takes any free one; see `port`.
+    With `tls` it speaks TLS only. Raises CannotListenForReports on entering. Port 0 takes any free
+    one; see `port`.
     """
 
-    def __init__(self, port: int, host: str = "0.0.0.0") -> None:
+    def __init__(
+        self, port: int, host: str = "0.0.0.0", *, tls: AnsweringTLS | None = None
+    ) -> None:
+        self._tls = tls
         self.reports = Reports()
         self.port = port
         self._host = host
@@ -85,9 +90,10 @@ class ReportListener:
         self._end()
 
     async def _listen(self) -> None:
-        self._acceptor = _Acceptor(self.reports)
+        self._acceptor = _Acceptor(self.reports, self._tls)
+        context = None if self._tls is None else self._tls.current()
         self._server = await self._loop.create_server(
-            self._acceptor.make_protocol, self._host, self.port
+            self._acceptor.make_protocol, self._host, self.port, ssl=context
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -113,7 +119,8 @@ class ReportListener:
 class _Acceptor:
     """The node, as its associations see it."""
 
-    def __init__(self, reports: Reports) -> None:
+    def __init__(self, reports: Reports, tls: AnsweringTLS | None) -> None:
+        self._examine = None if tls is None else tls.examine
         self.post = LoopPost(asyncio.get_running_loop())
         self.failures = NoFailureLog()
         self.associations: set[ProvidedAssociation] = set()
@@ -127,9 +134,11 @@ class _Acceptor:
         self.service_for = self._acceptance.service_for
 
     def make_protocol(self) -> AssociationProtocol:
-        return AssociationProtocol(
+        protocol = AssociationProtocol(
             self._make_user, self._receive_buffer, limits=self._limits, timeouts=Timeouts()
         )
+        protocol.examine = self._examine
+        return protocol
 
     def answer(self, association: ProvidedAssociation, requested: AssociationRequested) -> None:
         if (reject := refuse_association(requested.request)) is not None:

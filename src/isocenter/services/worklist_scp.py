@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
 from typing import Protocol
 
 from isocenter.encoding.elements import Elements
 from isocenter.security.access import Scope
 from isocenter.services.find_operation import Matches
 from isocenter.services.find_scp import FindService
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_options import QueryOptions
 
 
@@ -23,9 +23,9 @@ class WorklistProvider(FindService):
     """C-FIND SCP of the Modality Worklist information model, which has one level (PS3.4 K.6.1)."""
 
     def __init__(
-        self, engine: WorklistEngine, threads: Executor, *, limit: int | None = None
+        self, engine: WorklistEngine, desk: QueryDesk, *, limit: int | None = None
     ) -> None:
-        super().__init__(threads, limit=limit)
+        super().__init__(desk, limit=limit)
         self.engine = engine
 
     def search(

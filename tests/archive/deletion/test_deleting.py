@@ -17,6 +17,7 @@ from isocenter.archive.retrieve import select_instances
 from isocenter.archive.safekeeping import NO_SUCH_OBJECT_INSTANCE, Safekeeping
 from isocenter.archive.tar import PackDamaged
 from isocenter.archive.workflow.deletions import DeletionState
+from isocenter.security.access import ALL_STUDIES
 from tests.archive.deletion.deleting import Desk, desk
 from tests.archive.storing import (
     CT_IMAGE_STORAGE,
@@ -59,7 +60,8 @@ def test_a_deleted_study_is_gone_for_everybody_and_nothing_else_is(at: Desk) -> 
     assert (deletion.instances, deletion.studies) == (3, ("1.2.3.1",))
     assert held(at) == [4, 5]
     assert statistics(at)[:4] == (1, 1, 1, 2)
-    assert len(select_instances(at.archive.index, "STUDY", "STUDY", {STUDY_UID: "1.2.3.1"})) == 0
+    keys = {STUDY_UID: "1.2.3.1"}
+    assert not select_instances(at.archive.index, "STUDY", "STUDY", keys, scope=ALL_STUDIES)
     assert not list(at.archive.packs.root.rglob("1.2.3.1"))
 
 
@@ -228,7 +230,7 @@ def test_an_object_that_was_looked_up_before_it_was_erased_is_not_sent_as_zeros(
     fill(at, 1, 2)
     at.archive.index.flush()
     keys = {STUDY_UID: "1.2.3.1"}
-    found = list(select_instances(at.archive.index, "STUDY", "STUDY", keys))
+    found = list(select_instances(at.archive.index, "STUDY", "STUDY", keys, scope=ALL_STUDIES))
     at.delete_instances(1)
     reader = PackReader(at.archive.packs.root)
     try:
@@ -248,7 +250,7 @@ def test_storage_is_not_committed_for_what_was_deleted(at: Desk) -> None:
     fill(at, 1, 2)
     at.delete_instances(1)
     asked = [(CT_IMAGE_STORAGE, sop_instance_uid(n)) for n in (1, 2)]
-    found, unsafe = Safekeeping(at.archive).survey(asked, "SENDER")
+    found, unsafe = Safekeeping(at.archive).survey(asked, "SENDER", ALL_STUDIES)
     assert [one.position for one in found] == [1]
     assert unsafe == [(0, NO_SUCH_OBJECT_INSTANCE)]
 

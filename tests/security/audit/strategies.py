@@ -25,7 +25,7 @@ participants = st.builds(
     texts,
     st.lists(st.sampled_from((codes.SOURCE, codes.DESTINATION)), max_size=2).map(tuple),
     st.one_of(texts, st.sampled_from(("192.0.2.7", "fe80::1%eth0", "ct1.example"))),
-    st.sampled_from((None, codes.FILE_TRANSFER)),
+    st.sampled_from((None, codes.MEDIUM_URI)),
 )
 counts = st.tuples(texts, st.integers(0, 10**6))
 objects = st.one_of(

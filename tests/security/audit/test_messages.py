@@ -146,6 +146,16 @@ def test_an_alert_tells_about_whom_and_what() -> None:
     assert b64decode(detail.get("value", "")) == b"unknown AE"
 
 
+def test_the_codes_are_those_of_the_standard() -> None:
+    from pydicom.sr._concepts_dict import concepts
+
+    meanings = {value: known[0] for one in concepts["DCM"].values() for value, known in one.items()}
+    ours = [one for one in vars(codes).values() if isinstance(one, codes.Code)]
+    for one in ours:
+        assert one.scheme != "DCM" or meanings[one.value] == one.meaning
+    assert len([one for one in ours if one.scheme == "DCM"]) > 30
+
+
 def every_kind() -> list[Event]:
     person = Party(user="root@pacs1", host="pacs1")
     resource = Resource("file:///x", "x", "changed")

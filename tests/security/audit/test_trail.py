@@ -164,8 +164,11 @@ def test_a_cut_end_stays_on_record_when_the_trail_goes_on(path: Path) -> None:
 
 def test_a_note_that_is_gone_stays_on_record_too(path: Path) -> None:
     with filled(path, 2) as trail:
+        trail.head_path.unlink()
+        fault = verified(trail).fault
+        assert fault is not None
+        assert "audit.head is missing" in fault.sentence
         trail.head_path.write_text("nonsense")
-        assert verified(trail).fault is not None
         trail.append([made(8)], alert)
         assert NO_NOTE in descriptions(trail)
 

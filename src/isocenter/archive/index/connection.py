@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from sqlalchemy.sql.expression import ClauseElement
 
 from isocenter.archive.index.errors import IndexUnavailable, IndexUnusable
+from isocenter.database.erasure import NotErased, overwrite_log
 
 BUSY_TIMEOUT_SECONDS = 5.0
 _WRITER_CACHE_KIB = 32 * 1024
@@ -97,8 +98,11 @@ def fold_log(path: Path) -> None:
         IndexUnavailable: it is not a database, in use, or on a full disk.
     """
     try:
-        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS)) as connection:
+        with closing(connect_writer(path)) as connection:
+            overwrite_log(connection, path)
             busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except NotErased as error:
+        raise IndexUnavailable(str(error)) from error
     except sqlite3.Error as error:
         raise IndexUnavailable(
             f"The log of {path.name} cannot be written back: {error}."

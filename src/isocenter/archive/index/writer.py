@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +34,7 @@ from isocenter.archive.index.removal import (
 )
 from isocenter.archive.index.schema import pack, quarantine
 from isocenter.archive.index.transaction import Transactions, Work, signed
+from isocenter.database.erasure import NotErased, overwrite_log
 
 BATCH_ENTRIES = 500
 LINGER_SECONDS = 0.005  # how long a short queue may wait to become a longer batch
@@ -72,7 +74,7 @@ class IndexWriter:
     """Writes an index from any number of threads; see `interface.WritableIndex`."""
 
     def __init__(self, url_or_path: str | Path) -> None:
-        path = path_of(url_or_path)
+        path = self._path = path_of(url_or_path)
         migrate(path)
         self._connection = connect_writer(path)
         self._transactions = Transactions(self._connection)
@@ -154,6 +156,10 @@ class IndexWriter:
         self._urgent.set()
         self._arrived.set()
         self._thread.join()
+        # SQLite removes the log with the last connection: its blocks would still tell what was in
+        # it when that has long been deleted from the index.
+        with suppress(NotErased, sqlite3.Error):
+            overwrite_log(self._connection, self._path)
         self._connection.close()
         if self._queue:
             raise IndexUnavailable(

@@ -72,6 +72,8 @@ class Matches(Iterator[Elements]):
 
     def __next__(self) -> Elements:
         watch = self._progress.watch
+        if not watch.is_limited:
+            return next(self._answers)
         watch.begin()
         try:
             return next(self._answers)

@@ -22,6 +22,7 @@ class Watch:
 
     def __init__(self, seconds: float | None = None, clock: Clock = time.monotonic) -> None:
         self.given_up = False
+        self.is_limited = seconds is not None
         self._limit = seconds
         self._left = seconds or 0.0
         self._deadline = 0.0
@@ -33,18 +34,18 @@ class Watch:
 
     def begin(self) -> None:
         """More is asked for: time counts from here."""
-        if self._limit is not None:
+        if self.is_limited:
             self._deadline = self._clock() + self._left
 
     def pause(self) -> None:
         """It was found; time does not count until more is asked for."""
-        if self._limit is not None:
+        if self.is_limited:
             self._left = self._deadline - self._clock()
 
     @property
     def timed_out(self) -> bool:
         """Whether the time is up. Asked between `begin` and `pause`."""
-        return self._limit is not None and self._clock() >= self._deadline
+        return self.is_limited and self._clock() >= self._deadline
 
     @property
     def over(self) -> bool:

@@ -71,7 +71,7 @@ SECURITY_CONFIGURATION = _dcm(110129, "Security Configuration")
 RESTRICTED_FUNCTION = _dcm(110132, "Use of Restricted Function")
 RECORDING_STOPPED = _dcm(110133, "Audit Recording Stopped")
 OBJECT_SECURITY_CHANGED = _dcm(110135, "Object Security Attributes Changed")
-USER_SECURITY_CHANGED = _dcm(110137, "User security Attributes Changed")
+USER_SECURITY_CHANGED = _dcm(110137, "User Security Attributes Changed")
 
 # CID 403 is extensible; these two are ours, and told in the conformance statement.
 MESSAGES_REMOVED = Code("messages-removed", "99ISOCENTER", "Audit Messages Removed")
@@ -92,5 +92,5 @@ NODE_ID = _dcm(110182, "Node ID")
 PATIENT_NUMBER = Code("2", "RFC-3881", "Patient Number")
 URI = Code("12", "RFC-3881", "URI")
 
-# CID 405: what medium, where the standard wants one
-FILE_TRANSFER = _dcm(110037, "File Transfer")
+# CID 405: what medium; ours are named by their URI
+MEDIUM_URI = _dcm(110037, "URI")

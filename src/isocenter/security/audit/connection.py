@@ -41,6 +41,8 @@ class SyslogConnection:
             plain = socket.create_connection((host, port), SECONDS_TO_CONNECT)
         except OSError as error:  # of a certificate's file, too
             raise SyslogFailed(f"{self._where} cannot be reached: {_reason(error)}.") from error
+        except IsocenterError as error:  # the certificates are none
+            raise SyslogFailed(f"{self._where} cannot be called: {error}") from error
         try:
             self._socket = context.wrap_socket(plain, server_hostname=host)
         except OSError as error:

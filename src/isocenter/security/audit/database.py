@@ -30,7 +30,7 @@ class AuditDatabase(Database):
 
     def _open(self) -> None:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             self.path.touch(OWNER_ONLY)
         except OSError as error:
             raise AuditUnusable(f"{self.path.name} cannot be written: {error.strerror}.") from error

@@ -66,27 +66,28 @@ class Exporter:
 
     def run(self) -> None:
         """Until told to end. Raises AuditUnavailable where the trail cannot be read."""
+        ending = False
         while True:
             cursor = self._trail.exported(str(self._target))
             if not messages_after(self._trail, cursor, 1):  # nobody is called for nothing
-                if self._sleep(POLL_SECONDS):
+                if ending:
                     return
+                ending = self._sleep(POLL_SECONDS)
                 continue
             try:
-                self._serve(cursor)
+                self._serve(cursor, ending)
                 return
             except SyslogFailed as error:
                 self._note_failure(str(error))
-            if self._sleep(self._pause()):
+            if ending or self._sleep(self._pause()):
                 return
 
-    def _serve(self, cursor: int) -> None:
+    def _serve(self, cursor: int, ending: bool) -> None:
         """Send over one connection until told to end. Raises SyslogFailed."""
         with SyslogConnection(
             self._target.host, self._target.port, self._make_context
         ) as connection:
             unsettled: deque[tuple[float, int]] = deque()
-            ending = False
             while True:
                 messages = messages_after(self._trail, cursor, SENT_TOGETHER)
                 if messages:

@@ -147,7 +147,7 @@ def imported(
     here: Here, person: Party, medium: str, studies: Sequence[Study], patient: Patient, now: float
 ) -> Event:
     """Somebody took files into the archive from `medium`, a URI (A.5.3.5)."""
-    source = Participant(medium, False, roles=(codes.SOURCE_MEDIA,), medium=codes.FILE_TRANSFER)
+    source = Participant(medium, False, roles=(codes.SOURCE_MEDIA,), medium=codes.MEDIUM_URI)
     who = (*_persons(person), here.participant(codes.DESTINATION), source)
     return _event(codes.IMPORT, "C", now, who, (*studies, patient))
 
@@ -156,9 +156,7 @@ def exported(
     here: Here, person: Party, medium: str, studies: Sequence[Study], patient: Patient, now: float
 ) -> Event:
     """Somebody wrote instances out of the archive to `medium`, a URI (A.5.3.4)."""
-    target = Participant(
-        medium, False, roles=(codes.DESTINATION_MEDIA,), medium=codes.FILE_TRANSFER
-    )
+    target = Participant(medium, False, roles=(codes.DESTINATION_MEDIA,), medium=codes.MEDIUM_URI)
     who = (*_persons(person), here.participant(codes.SOURCE), target)
     return _event(codes.EXPORT, "R", now, who, (*studies, patient))
 

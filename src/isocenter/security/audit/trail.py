@@ -139,7 +139,7 @@ class AuditTrail:
     def _writing(self) -> Iterator[_Step]:
         """A transaction within the lock of the note, which is written once it is durable."""
         try:
-            self.head_path.parent.mkdir(parents=True, exist_ok=True)
+            self.head_path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
             with self._lock, HeadFile(self.head_path).locked() as note:
                 with self.database.writing() as connection:
                     end, noted = _end(connection), note.read()

@@ -42,7 +42,11 @@ def verify_trail(trail: AuditTrail, expected: Sequence[Head] = ()) -> Verificati
     """
     noted = read_head(trail.head_path)  # first: the trail may grow meanwhile, never shrink
     with trail.database.reading() as connection:
-        return _verify(connection, noted, expected)
+        found = _verify(connection, noted, expected)
+    if found.fault is None and noted is None and found.head.number and not trail.head_path.exists():
+        sentence = "audit.head is missing, so messages removed at the end would not be noticed"
+        return found._replace(fault=Fault(found.head.number, sentence))
+    return found
 
 
 def _verify(connection: Connection, noted: Head | None, expected: Sequence[Head]) -> Verification:
@@ -59,7 +63,7 @@ def _verify(connection: Connection, noted: Head | None, expected: Sequence[Head]
             break
         head = Head(number, digest)
         told = told or (number == announced and start.hash.hex().encode() in one.xml)
-    fault = fault or _fault_of_end(head, start, wanted, noted, announced if not told else None)
+    fault = fault or _fault_of_end(head, start, wanted, announced if not told else None)
     return Verification(head.number - start.number, start.number, head, fault)
 
 
@@ -95,19 +99,12 @@ def _hash(number: int, one: Draft, previous: bytes) -> bytes | None:
 
 
 def _fault_of_end(
-    head: Head,
-    start: Head,
-    wanted: dict[int, bytes],
-    noted: Head | None,
-    untold: int | None,
+    head: Head, start: Head, wanted: dict[int, bytes], untold: int | None
 ) -> Fault | None:
     if wanted and max(wanted) > head.number:
         return Fault(head.number + 1, f"message {head.number + 1} is missing at the end")
     if untold is not None:
         return Fault(start.number, f"no message tells that those up to {start.number} were removed")
-    if noted is None and head.number:
-        sentence = "audit.head is missing, so messages removed at the end would not be noticed"
-        return Fault(head.number, sentence)
     return None
 
 
