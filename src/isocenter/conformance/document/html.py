@@ -50,8 +50,8 @@ nav a span { color: var(--soft); margin-right: .5em; }
   body { font-size: 9.5pt; max-width: none; padding: 0; }
   h1 { font-size: 22pt; } h2 { font-size: 15pt; break-before: page; } h3 { font-size: 12pt; }
   h2, h3, h4, h5, h6, caption { break-after: avoid; }
-  table { font-size: 7.8pt; } th, td { padding: 1.5pt 4pt; }
-  thead { display: table-header-group; } tr { break-inside: avoid; }
+  table { font-size: 7.8pt; } th, td { padding: 1.5pt 4pt; } tr { break-inside: avoid; }
+  thead { display: table-header-group; }
   tbody tr:nth-child(even) { background: none; }
   th { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav a span { color: inherit; }
