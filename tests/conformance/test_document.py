@@ -163,6 +163,7 @@ def test_a_service_names_the_test_that_proves_it_or_says_that_there_is_none(
             peer="DCMTK",
             peer_version="3.6.7",
             program="echoscu",
+            tests=("tests/interop/test_verification.py::test_dcmtk",),
             passed_on="2026-11-20",
         )
         for name in ("echo", "store", "find", "move", "get", "commitment", "worklist", "mpps")
@@ -171,6 +172,7 @@ def test_a_service_names_the_test_that_proves_it_or_says_that_there_is_none(
     text = to_markdown(statement_document(with_proofs(statement, *proofs)))
     assert "DCMTK 3.6.7 (echoscu): passed 2026-11-20" in text
     assert NO_PROOF not in text
+    assert "test\\_verification.py::test\\_dcmtk" in text
 
 
 _words = st.text(max_size=30)
