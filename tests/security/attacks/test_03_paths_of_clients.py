@@ -27,29 +27,28 @@ def everything(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("options", [[], ["--by-study"]])
-@pytest.mark.parametrize("path", PATHS)
-def test_an_object_that_is_named_as_a_path_is_refused(tmp_path: Path, path: str, options: list):
+def test_objects_that_are_named_as_paths_are_refused(tmp_path: Path, options: list[str]):
     inside = tmp_path / "a" / "b"
     inside.mkdir(parents=True)
-    honest = instance(HONEST)
-    named = instance("1.2.3.4.2", changed={SOP_INSTANCE_UID: RawElement("UI", path.encode())})
-    folders = {
-        STUDY_INSTANCE_UID: RawElement("UI", path.encode()),
-        SERIES_INSTANCE_UID: RawElement("UI", path.encode()),
-    }
-    placed = instance("1.2.3.4.3", changed=folders)
-    sent = [(path, named), (HONEST, honest), ("1.2.3.4.3", placed)]
-    with malicious_scp(*sent) as scp:
+    sent = []
+    for number, path in enumerate(PATHS):
+        value = RawElement("UI", path.encode())
+        named = instance(f"1.2.3.5.{number}", changed={SOP_INSTANCE_UID: value})
+        folders = {STUDY_INSTANCE_UID: value, SERIES_INSTANCE_UID: value}
+        placed = instance(f"1.2.3.6.{number}", changed=folders)
+        sent += [(path, named), (placed.uid, placed)]
+    with malicious_scp(*sent, (HONEST, instance(HONEST))) as scp:
         done = isocenter(
             "get", f"127.0.0.1:{scp.port}", "-k", "StudyInstanceUID=1.2.3",
             "--sop-class", CT, "-od", inside, *options,
         )  # fmt: skip
     assert "Traceback" not in done.stdout
-    assert scp.statuses[:2] == [0x0117, 0]
-    written = everything(tmp_path)
-    assert f"{HONEST}.dcm" in written
-    assert written <= {f"{HONEST}.dcm", "1.2.3.4.3.dcm"}
-    assert all(found.is_relative_to(inside) for found in tmp_path.rglob("*.dcm"))
+    assert scp.statuses[0:-1:2] == [0x0117] * len(PATHS)
+    assert scp.statuses[-1] == 0
+    assert all(found.is_relative_to(inside) for found in tmp_path.rglob("*") if found.is_file())
+    assert everything(tmp_path) - {f"1.2.3.6.{n}.dcm" for n in range(len(PATHS))} == {
+        f"{HONEST}.dcm"
+    }
 
 
 def test_a_file_that_is_there_is_not_replaced_by_what_a_peer_sends(tmp_path: Path):

@@ -52,11 +52,12 @@ REFUSED = {
 }
 
 
-def imported(folder: Path, content: bytes) -> Any:
-    """The report of an import of one file beside an honest one."""
+def imported(folder: Path, *contents: bytes) -> Any:
+    """The report of an import of files beside an honest one."""
     media = folder / "media"
     media.mkdir()
-    (media / "a").write_bytes(content)
+    for number, content in enumerate(contents):
+        (media / f"a{number}").write_bytes(content)
     honest = FileMeta(CT, "1.2.3.4.2", EXPLICIT_VR_LITTLE_ENDIAN.uid)
     (media / "b").write_bytes(encode_file_meta(honest) + instance("1.2.3.4.2").data_set)
     done = run([ISOCENTER, "import", "--json", "--data", folder / "data", media], merge=False)
@@ -64,17 +65,16 @@ def imported(folder: Path, content: bytes) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_a_file_that_lies_is_refused_and_the_next_one_imported(tmp_path: Path, what: str):
-    report = imported(tmp_path, REFUSED[what])
-    assert (report["stored"], len(report["refused"])) == (1, 1)
+def test_files_that_lie_are_refused_and_the_next_one_imported(tmp_path: Path):
+    report = imported(tmp_path, *REFUSED.values())
+    assert (report["stored"], len(report["refused"])) == (1, len(REFUSED))
     assert set(stored(tmp_path / "data")) == {"1.2.3.4.2"}
 
 
-@pytest.mark.parametrize("length", [0, 1, 2**31, 2**32 - 1])
-def test_a_group_length_that_lies_is_not_believed(tmp_path: Path, length: int):
-    report = imported(tmp_path, meta(length=length) + BODY)
-    assert (report["stored"], report["refused"]) == (2, [])
+def test_group_lengths_that_lie_are_not_believed(tmp_path: Path):
+    lies = (0, 1, 2**31, 2**32 - 1)
+    report = imported(tmp_path, *(meta(length=length) + BODY for length in lies))
+    assert (report["stored"], report["duplicate"], report["refused"]) == (2, len(lies) - 1, [])
     assert stored(tmp_path / "data")[UID] == [BODY]
 
 
@@ -85,10 +85,10 @@ def test_the_data_set_knows_better_than_the_meta_who_it_is(tmp_path: Path):
     assert UID not in stored(tmp_path / "data")
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_a_file_that_lies_is_not_sent(node: Node, tmp_path: Path, what: str):
-    (tmp_path / "lies.dcm").write_bytes(REFUSED[what])
-    done = isocenter("store", node.address, tmp_path / "lies.dcm")
+def test_files_that_lie_are_not_sent(node: Node, tmp_path: Path):
+    for number, content in enumerate(REFUSED.values()):
+        (tmp_path / f"{number}.dcm").write_bytes(content)
+    done = isocenter("store", node.address, *tmp_path.iterdir())
     assert done.returncode != 0
     assert "Traceback" not in done.stdout
 
@@ -101,9 +101,9 @@ def test_a_data_set_that_goes_on_where_the_meta_ends_is_refused(
     """In a file such elements would give the object another identity, and another syntax."""
     lies = b"".join(
         element(group << 16 | number, "UI", value)
-        for number, value in ((2, b"1.2\0"), (3, b"../../evil"), (0x10, JPEG.encode()))
+        for number, value in ((2, b"1.2\0"), (3, b"../../elsewhere"), (0x10, JPEG.encode()))
     )
     one = ledger.new()
     hostile = Instance(one.uid, lies + one.data_set)
     refused(node, ledger, UNREADABLE, hostile, syntaxes=syntaxes)
-    assert_no_trace(node.data, one.uid + "\0", "evil")
+    assert_no_trace(node.data, one.uid + "\0", "elsewhere")

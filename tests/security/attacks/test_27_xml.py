@@ -17,7 +17,7 @@ from tests.support.node import Node, isocenter
 
 pytestmark = attack(27, "XXE / entity bombs")
 
-PARSERS = {"xml", "lxml", "expat", "pyexpat", "defusedxml", "xmltodict", "bs4", "html"}
+PARSERS = {"xml", "lxml", "expat", "pyexpat", "defusedxml", "xmltodict", "bs4", "HTMLParser"}
 BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">'
     + b"".join(b'<!ENTITY %c "&%c;&%c;&%c;">' % (n + 1, n, n, n) for n in range(97, 120))

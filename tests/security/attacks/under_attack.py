@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
-import psutil
 import pytest
 
 from tests.server.support import ECHO, Peer
-from tests.server.support_nodes import PATIENCE, connections, memory, open_files, processes
+from tests.server.support_nodes import PATIENCE, processes
 from tests.support.node import Node
 
 MIB = 1 << 20
@@ -32,6 +32,9 @@ MEMORY_SLACK = 24 * MIB
 FILE_SLACK = 12
 """Descriptors that they may keep: of packs of a new study, of a database for each new thread."""
 
+SOCKET_SLACK = 2
+"""To converting processes that have been started: connections with peers must all be gone."""
+
 MOST_THREADS = 80
 """All pools of a process at their full size, and some to spare."""
 
@@ -42,11 +45,43 @@ class Footprint:
 
     memory: int
     files: int
-    connections: int
+    sockets: int
+    threads: int
 
     @classmethod
     def of(cls, node: Node) -> Self:
-        return cls(memory(node), open_files(node), connections(node))
+        """Looked up with little effort: it is done twice for each attack, and while one waits."""
+        serving = processes(node)
+        files = [file for process in serving for file in _descriptors(process.pid)]
+        return cls(
+            sum(process.memory_info().rss for process in serving),
+            len(files),
+            sum(file.startswith("socket:") for file in files),
+            max(process.num_threads() for process in serving),
+        )
+
+    def with_slack(self, memory: int, files: int) -> "Footprint":
+        """What may be left of an attack that came upon this."""
+        return Footprint(
+            self.memory + memory, self.files + files, self.sockets + SOCKET_SLACK, MOST_THREADS
+        )
+
+    def __le__(self, most: "Footprint") -> bool:
+        return (
+            self.memory <= most.memory
+            and self.files <= most.files
+            and self.sockets <= most.sockets
+            and self.threads <= most.threads
+        )
+
+
+def _descriptors(pid: int) -> list[str]:
+    """What each file descriptor of a process is."""
+    found = []
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed since
+            found.append(str(entry.readlink()))
+    return found
 
 
 class Honest(threading.Thread):
@@ -108,10 +143,7 @@ def under_attack(
         honest.answered()
     finally:
         honest.end()
-    _recovers(
-        node,
-        Footprint(before.memory + memory_slack, before.files + file_slack, before.connections),
-    )
+    _recovers(node, before.with_slack(memory_slack, file_slack))
 
 
 def _recovers(node: Node, most: Footprint) -> None:
@@ -119,15 +151,8 @@ def _recovers(node: Node, most: Footprint) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         assert node.process.poll() is None, "the node is gone"
-        with suppress(psutil.NoSuchProcess):  # a converting process that has just ended
-            now = Footprint.of(node)
-            threads = max(process.num_threads() for process in processes(node))
-            if (
-                now.memory <= most.memory
-                and now.files <= most.files
-                and now.connections <= most.connections
-                and threads <= MOST_THREADS
-            ):
-                return
-            assert time.monotonic() < end, f"{now}, {threads} threads; at most it should be {most}"
+        now = Footprint.of(node)
+        if now <= most:
+            return
+        assert time.monotonic() < end, f"{now}; at most it should be {most}"
         time.sleep(0.02)  # only the pause between two looks
