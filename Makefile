@@ -29,10 +29,11 @@ prove: $(VENV)/.installed-test ## the longer proofs: kill loops, big objects, ma
 	@tools/peers
 	$(BIN)/python -m pytest -m slow $(PYTEST)
 
-interop: $(VENV)/.installed-test ## other people's programs against ours, both ways: docs/interop.md
+interop: $(VENV)/.installed-test ## other people's programs against ours, both ways: docs/interop.md, proofs.json
 	@tools/peers
 	$(BIN)/python -m pytest tests/interop -p tests.interop.matrix.plugin \
-	  --interop-document docs/interop.md $(PYTEST)
+	  --interop-document docs/interop.md \
+	  --interop-record src/isocenter/conformance/data/proofs.json $(PYTEST)
 
 soak: $(VENV)/.installed-test ## 64 associations of mixed work for ten minutes (ARGS="--minutes 1")
 	@tools/peers

@@ -137,14 +137,11 @@ def _halves_of_hello() -> tuple[bytes, bytes]:
 def _connections(process: "subprocess.Popen[bytes]") -> int:
     """Connections that a server and its children have open, each counted once."""
     server = psutil.Process(process.pid)
-    return len(
-        {
-            connection.raddr
-            for one in (server, *server.children(recursive=True))
-            for connection in one.net_connections("tcp")
-            if connection.raddr
-        }
-    )
+    open_ones = set()
+    for one in (server, *server.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a child that has just ended
+            open_ones |= {each.raddr for each in one.net_connections("tcp") if each.raddr}
+    return len(open_ones)
 
 
 def _figures(seconds: Sequence[float]) -> str:

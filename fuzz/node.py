@@ -31,9 +31,11 @@ from isocenter.encoding.scanner import scan
 from isocenter.security.access import Scope
 from isocenter.server.workflow_engine import STATUS_BY_FAULT
 from isocenter.services.failures import NoFailureLog
+from isocenter.services.fair_threads import FairThreads
 from isocenter.services.find_identifiers import InvalidIdentifier
 from isocenter.services.performed_procedure_step_scp import ProcedureStepProvider, StepNotTaken
 from isocenter.services.provider import Service
+from isocenter.services.query_desk import QueryDesk
 from isocenter.services.query_options import QueryOptions
 from isocenter.services.query_retrieve_scp import FindProvider
 from isocenter.services.storage_commitment_scp import (
@@ -82,6 +84,17 @@ class Here(Executor):
         done: Future[Any] = Future()
         done.set_result(task(*args, **kwargs))
         return done
+
+
+class NoTime:
+    """A clock that stands still: nobody has to give way."""
+
+    def time(self) -> float:
+        """No second after any other."""
+        return 0.0
+
+    def call_later(self, _delay: float, _callback: Callable[[], None]) -> None:
+        """That moment never comes."""
 
 
 class Sink:
@@ -194,12 +207,13 @@ class FuzzedNode:
 
     def __init__(self, index: Callable[[], Index]) -> None:
         here = Here()
+        desk = QueryDesk(FairThreads(here, 2), NoTime())
         steps = ProcedureStepProvider(Steps(), here)
         self.storage = StorageProvider(Sink())
         self.services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
-            STUDY_ROOT_FIND: FindProvider(Queries(index), here, ae_title="HERE", limit=_MATCHES),
-            MODALITY_WORKLIST_FIND: WorklistProvider(Worklist(), here, limit=_MATCHES),
+            STUDY_ROOT_FIND: FindProvider(Queries(index), desk, ae_title="HERE", limit=_MATCHES),
+            MODALITY_WORKLIST_FIND: WorklistProvider(Worklist(), desk, limit=_MATCHES),
             MPPS: steps,
             MPPS_RETRIEVE: steps,
             STORAGE_COMMITMENT_PUSH: StorageCommitmentProvider(Register(), here, maximum=_MATCHES),

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.node import Node
@@ -37,6 +38,14 @@ def pytest_runtest_makereport(item: pytest.Item):
             report.outcome = "failed"
             report.longrepr = f"{reason} (under CI=true every interoperability test must run)"
     return report
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A command that ran in this process has directed the log: the next test wants it as it was."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture

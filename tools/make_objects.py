@@ -26,6 +26,7 @@ SOURCE = (
     "dicom-standard 0.1.0 (MIT; edition 2020b: conditions, value lists, functional group usage, "
     "names, numbers of tables). Do not edit."
 )
+LATER_GROUPS = Path(__file__).resolve().parent / "later_groups.tsv"
 _HIGHDICOM = "highdicom/_standard/"
 _STANDARD = "dicom_standard-0.1.0.data/data/standard/"
 _STRICTNESS = ("1", "1C", "2", "2C", "3")
@@ -169,6 +170,10 @@ def functional_groups(wheels: Path, macro_rows: list[dict[str, Any]]) -> dict[st
         keyword = sequences.get(row.get("macroId") or row.get("macro"))
         if keyword:
             usage[row.get("ciodId") or row.get("ciod")][keyword] = row["usage"]
+    for line in LATER_GROUPS.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            iod, keyword, letter = line.split("\t")
+            usage[iod][keyword] = letter
     return usage
 
 

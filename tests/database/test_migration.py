@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,3 +25,14 @@ def test_several_threads_may_make_files_at_once(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(make, range(32))) == [0] * 32
+
+
+def test_several_processes_may_make_one_file_at_once(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from isocenter.security.database import *; "
+        "AccessDatabase(Path(sys.argv[1])).close()"
+    )
+    for number in range(3):
+        file = tmp_path / f"{number}.sqlite"
+        makers = [subprocess.Popen([sys.executable, "-c", script, str(file)]) for _ in range(4)]
+        assert [maker.wait(60) for maker in makers] == [0] * 4

@@ -3,8 +3,9 @@
 import pytest
 from pydicom import Dataset
 
+from isocenter.dictionary.elements import tag_for_keyword
 from isocenter.dictionary.transfer_syntaxes import EXPLICIT_VR_LITTLE_ENDIAN
-from isocenter.objects.conditions import CONDITIONS, MODULE_CONDITIONS
+from isocenter.objects.conditions import MODULE_CONDITIONS, PREDICATES, RULES
 from isocenter.objects.file_meta import read_meta
 from isocenter.objects.findings import Findings, Severity
 from isocenter.objects.instance import Scope
@@ -71,6 +72,10 @@ def test_a_rule_says_what_holds_otherwise() -> None:
         assert condition.otherwise == otherwise
 
 
+def test_every_rule_of_ours_is_understood() -> None:
+    assert all(parse_rule(rule) is not None for rule in RULES.values())
+
+
 def test_a_rule_about_what_does_not_exist_is_no_rule() -> None:
     assert parse_rule("present NoSuchAttribute") is None
 
@@ -90,16 +95,15 @@ def test_every_rule_of_the_tables_is_understood() -> None:
 
 
 def test_our_conditions_are_about_modules_and_attributes_that_exist() -> None:
-    keywords = set()
-    for one in modules().values():
-        keywords |= {row.keyword for row in rows(one.table)}
-    for owner, _ in CONDITIONS:
+    for place in (*RULES, *PREDICATES):
+        owner, _, keyword = place.partition("/")
+        assert tag_for_keyword(keyword) is not None, place
         if owner != "*" and owner[0].islower() and owner != "multi-frame-functional-groups":
             found = module(owner)
             assert found is not None, owner
+            assert keyword in {row.keyword for row in rows(found.table)}, place
     for _, key in MODULE_CONDITIONS:
         assert module(key) is not None
-    assert {keyword for owner, keyword in CONDITIONS if owner == "general-image"} <= keywords
 
 
 def test_laterality_is_asked_for_of_a_paired_part_of_the_body() -> None:

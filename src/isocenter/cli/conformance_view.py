@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 _NAMED_CLASSES = 2
 _NAMED_SYNTAXES = 4
+_WELL_KNOWN = frozenset(f"1.2.840.10008.5.1.4.1.1.{number}" for number in ("2", "4", "1", "7"))
+"""CT, MR, CR, secondary capture: what stands for a row of many classes."""
 
 
 def show_probe(document: Capabilities) -> None:
     """A probe: who it is, what it takes, what was noticed."""
     tried = document.tried
-    for entity in document.entities:
+    for entity in (one for one in document.entities if one.accepts):
         product = document.product
         who = product.implementation_version_name or "An unnamed implementation"
         association = entity.association
@@ -117,7 +119,7 @@ def syntaxes(uids: Sequence[str]) -> str:
 
 
 def _classes(uids: Sequence[str]) -> str:
-    names = [uid_name(uid) for uid in uids]
+    names = [uid_name(uid) for uid in sorted(uids, key=lambda uid: uid not in _WELL_KNOWN)]
     if len(names) <= _NAMED_CLASSES:
         return ", ".join(names)
     if all(map(is_storage, uids)):

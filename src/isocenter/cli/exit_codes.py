@@ -27,7 +27,7 @@ MEANINGS: dict[int, str] = {
     SYNTAX: "wrong command line or configuration",
     UNREADABLE_INPUT: "an input file cannot be read",
     NO_INPUT: "no input files",
-    INVALID_INPUT: "some input files are not DICOM or were skipped",
+    INVALID_INPUT: "some input files are not DICOM, were skipped, or have errors",
     NO_VALID_INPUT: "no input file is usable",
     UNWRITABLE_OUTPUT: "output or data folder cannot be written",
     DAMAGED_ARCHIVE: "the archive is damaged",

@@ -66,13 +66,16 @@ def _file(path: Path) -> Input:
 
 
 def _study(uid: str, config: str | None, data: str | None) -> Iterator[Input]:
+    from isocenter.archive.index.attributes import STUDY_INSTANCE_UID
     from isocenter.archive.layout import PACKS
     from isocenter.archive.retrieve import select_instances
     from isocenter.cli.local_archive import archive_config, readable_index
+    from isocenter.security.access import ALL_STUDIES
 
     settings = archive_config(config, data)
     with readable_index(settings) as index:
-        selection = select_instances(index, "STUDY", "STUDY", {0x0020000D: uid})
+        keys = {STUDY_INSTANCE_UID: uid}
+        selection = select_instances(index, "STUDY", "STUDY", keys, scope=ALL_STUDIES)
         if not len(selection):
             raise CommandFailed(
                 f"The archive in {settings.node.data_directory} holds no study {uid}.",

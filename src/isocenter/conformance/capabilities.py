@@ -153,6 +153,8 @@ class ApplicationEntity(Model):
     description: Text = ""
     initiates: bool = False
     accepts: bool = False
+    converts: bool = False
+    """Whether it sends objects converted where a receiver does not take them as they are."""
     checks_called_ae: bool | None = None
     checks_calling_ae: bool | None = None
     stores_unknown_sop_classes: bool | None = None

@@ -6,6 +6,7 @@ time and the others wait, which is no burden at some writes a second.
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from isocenter.database.migration import Migrations, migrate
 from isocenter.errors import IsocenterError
 
 BUSY_TIMEOUT_SECONDS = 10.0
+_PAUSE_SECONDS = 0.02
 
 
 class Database:
@@ -106,8 +108,21 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
     )
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA secure_delete = ON")  # what was deleted leaves no bytes behind
     return connection
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Have the file use a log. While another makes it, SQLite says at once that it is locked."""
+    end = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_PAUSE_SECONDS)

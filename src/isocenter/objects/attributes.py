@@ -7,7 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from isocenter.encoding.elements import Elements
-from isocenter.objects.conditions import CONDITIONS, MODULE_CONDITIONS, RETYPED
+from isocenter.objects.conditions import MODULE_CONDITIONS, RETYPED, condition_for
 from isocenter.objects.findings import Findings, Path, Severity
 from isocenter.objects.functional_groups import PER_FRAME_GROUPS, SHARED_GROUPS, check_groups
 from isocenter.objects.instance import Scope, is_empty
@@ -18,6 +18,7 @@ from isocenter.objects.value_lists import VALUE_LISTS, check_values
 MOST_STEPS = 3_000_000
 """Attributes asked for in one instance, in all its items; beyond it nothing more is judged."""
 
+_GROUPS_MODULE = "multi-frame-functional-groups"
 _OVERLAY_MODULES = frozenset({"overlay-plane", "multi-frame-overlay"})
 _CONTENT_SEQUENCE, _CONTENT = 0x0040A730, "ContentSequence"
 
@@ -48,13 +49,11 @@ def _compiled(owner: str, table: int) -> tuple[_Compiled, ...]:
 def _condition(owner: str, row: Row, beside: frozenset[int]) -> Condition | None:
     if row.type not in ("1C", "2C"):
         return None
-    ours = CONDITIONS.get((owner, row.keyword)) or CONDITIONS.get(("*", row.keyword))
+    # The module of functional groups is one for each IOD in the tables.
+    whose = _GROUPS_MODULE if owner.endswith(_GROUPS_MODULE) else owner
+    ours = condition_for(whose, row.keyword, beside)
     if ours is not None:
         return ours
-    if owner.endswith("multi-frame-functional-groups"):
-        ours = CONDITIONS.get(("multi-frame-functional-groups", row.keyword))
-        if ours is not None:
-            return ours
     return parse_rule(row.rule, beside) if row.rule else None
 
 

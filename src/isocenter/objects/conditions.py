@@ -26,7 +26,7 @@ _SECONDARY_CAPTURE = (
 )
 _NAMED_CONTENT = "TEXT|NUM|NUMERIC|CODE|DATETIME|DATE|TIME|UIDREF|PNAME"
 
-_RULES: dict[str, str] = {
+RULES: dict[str, str] = {
     # PS3.3 C.7.1 to C.7.4: patient, study, series
     "patient/PatientAlternativeCalendar": "present PatientBirthDateInAlternativeCalendar "
     "or present PatientDeathDateInAlternativeCalendar",
@@ -111,7 +111,7 @@ _RULES: dict[str, str] = {
     "rt-dose/PhotometricInterpretation": "present PixelData",
     "rt-dose/DoseGridScaling": "present PixelData",
     "rt-dose/GridFrameOffsetVector": "FrameIncrementPointer = 3004000C ?",
-    "rt-image/FluenceMap": "ImageType#3 = FLUENCE ?",
+    "rt-image/FluenceMapSequence": "ImageType#3 = FLUENCE ?",
     "rt-general-plan/ReferencedStructureSetSequence": "RTPlanGeometry = PATIENT ?",
     "whole-slide-microscopy-image/ImagedVolumeWidth": "ImageType#3 = VOLUME|THUMBNAIL ?",
     "whole-slide-microscopy-image/ImagedVolumeHeight": "ImageType#3 = VOLUME|THUMBNAIL ?",
@@ -173,7 +173,7 @@ _RULES: dict[str, str] = {
     ),
 }
 
-_PREDICATES: dict[str, Condition] = {
+PREDICATES: dict[str, Condition] = {
     "general-series/Laterality": Condition(
         when.laterality_is_needed, likely=when.laterality_may_be_needed
     ),
@@ -190,27 +190,27 @@ _PREDICATES: dict[str, Condition] = {
 }
 
 
-def _conditions() -> dict[tuple[str, str], Condition]:
-    conditions = dict(_PREDICATES)
-    for place, rule in _RULES.items():
-        parsed = parse_rule(rule)
-        assert parsed is not None, place
-        conditions[place] = parsed
-    return {
-        (owner, keyword): condition
-        for place, condition in conditions.items()
-        for owner, _, keyword in [place.partition("/")]
-    }
+def condition_for(owner: str, keyword: str, beside: frozenset[int]) -> Condition | None:
+    """Our condition for an attribute inside `owner`, None where we have none.
 
+    `owner` is a module's key, or the keyword of the sequence around; `beside` are the tags that can
+    stand there, which a rule looks for nowhere else.
+    """
+    for place in (f"{owner}/{keyword}", f"*/{keyword}"):
+        if place in PREDICATES:
+            return PREDICATES[place]
+        if place in RULES:
+            return parse_rule(RULES[place], beside)
+    return None
 
-CONDITIONS: dict[tuple[str, str], Condition] = _conditions()
-"""By (module key, or keyword of the sequence around; keyword). "*" stands for any place."""
 
 RETYPED: dict[tuple[str, str], tuple[Type, str]] = {
     # A secondary capture may leave Modality out: PS3.3 C.8.6.1 overrides C.7.3.1.
     ("general-series", "Modality"): ("1C", f"unless sop {_SECONDARY_CAPTURE} ?"),
     # Several frames need a pointer; PS3.3 C.8.6.3 lets a single one do without.
     ("multi-frame", "FrameIncrementPointer"): ("1C", "NumberOfFrames > 1 ?"),
+    # An item that refers to another one in the tree has no value of its own: PS3.3 C.17.3.2.
+    ("ContentSequence", "ValueType"): ("1C", "absent ReferencedContentItemIdentifier ?"),
     # The macro of a value type belongs to content items of that type: PS3.3 C.17.3.2.
     **{
         (owner, keyword): ("1C", f"ValueType = {value_types}")
@@ -231,12 +231,11 @@ RETYPED: dict[tuple[str, str], tuple[Type, str]] = {
 }
 """Attributes whose type in the tables holds in some situations only: type and condition there."""
 
-GROUP_EXCEPTIONS: dict[str, Predicate] = {
-    # PS3.3 A.51.5.1: pixels of a label map name their segments themselves.
-    "SegmentIdentificationSequence": when.is_label_map,
-    "FrameAnatomySequence": when.is_derived_map,
+GROUP_CONDITIONS: dict[str, Predicate] = {
+    "SegmentIdentificationSequence": when.segments_are_told_by_frames,
+    "PlanePositionSlideSequence": when.tiles_are_placed_by_frames,
 }
-"""Functional groups that are not demanded in a situation, by keyword."""
+"""When a functional group of usage C must be there, by the keyword of its sequence."""
 
 MODULE_CONDITIONS: dict[tuple[str, str], Predicate] = {
     ("*", "cine"): when.time_advances_by_frames,

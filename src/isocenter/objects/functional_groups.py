@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from isocenter.dictionary.elements import tag_for_keyword
-from isocenter.objects.conditions import GROUP_EXCEPTIONS
+from isocenter.objects.conditions import GROUP_CONDITIONS
 from isocenter.objects.findings import Findings, name_of
 from isocenter.objects.instance import Scope
-from isocenter.objects.tables import Definition
+from isocenter.objects.tables import Definition, Usage
 
 SHARED_GROUPS = 0x52009229
 PER_FRAME_GROUPS = 0x52009230
@@ -34,22 +34,24 @@ def check_groups(definition: Definition, root: Scope, findings: Findings) -> Non
                 tag=tag,
                 reference=_REFERENCE,
             )
-        elif usage == "M" and tag not in shared and lacking and not _excepted(keyword, root):
+        elif tag not in shared and lacking and _is_demanded(keyword, usage, root):
             where = "neither shared nor in any frame" if not in_frames else (
                 f"missing in {lacking} of {len(frames)} frames"
             )  # fmt: skip
             findings.add(
                 "group-missing",
-                f"{keyword}, a mandatory functional group of {definition.name}, is {where}.",
+                f"{keyword}, a functional group that {definition.name} demands, is {where}.",
                 path=("PerFrameFunctionalGroupsSequence", keyword),
                 tag=tag,
                 reference=_REFERENCE,
             )
 
 
-def _excepted(keyword: str, root: Scope) -> bool:
-    exception = GROUP_EXCEPTIONS.get(keyword)
-    return exception is not None and exception(root) is True
+def _is_demanded(keyword: str, usage: Usage, root: Scope) -> bool:
+    if usage != "C":
+        return usage == "M"
+    condition = GROUP_CONDITIONS.get(keyword)
+    return condition is not None and condition(root) is True
 
 
 def check_frames(root: Scope, findings: Findings) -> None:

@@ -133,14 +133,18 @@ def frames_are_described_one_by_one(scope: Scope) -> Judgement:
     return scope.value(0x00209311) != "TILED_FULL"
 
 
-def is_label_map(scope: Scope) -> Judgement:
-    """Segmentation Type is LABELMAP."""
-    return scope.root.value(0x00620001) == "LABELMAP"
+def segments_are_told_by_frames(scope: Scope) -> Judgement:
+    """Pixels of a label map name their segments themselves (PS3.3 A.51.5.1)."""
+    return scope.root.value(0x00620001) != "LABELMAP" and _is_no_full_grid(scope)
 
 
-def is_derived_map(scope: Scope) -> Judgement:
-    """A parametric map: its anatomy is a functional group only where it is about a patient."""
-    return scope.root.value(_SOP_CLASS) == "1.2.840.10008.5.1.4.1.1.30"
+def tiles_are_placed_by_frames(scope: Scope) -> Judgement:
+    """Tiles of a sparse grid say where they lie."""
+    return scope.root.value(0x00209311) == "TILED_SPARSE"
+
+
+def _is_no_full_grid(scope: Scope) -> bool:
+    return scope.root.value(0x00209311) != "TILED_FULL"
 
 
 def time_advances_by_frames(scope: Scope) -> Judgement:

@@ -15,6 +15,7 @@ from isocenter.server.config_values import (
     Section,
     Size,
     StepStatus,
+    ValidationPolicy,
     split_list,
 )
 
@@ -49,6 +50,13 @@ class StorageSection(Section):
         default="quarantine",
         description="An object with a stored SOP Instance UID but different bytes: `quarantine` "
         "keeps it aside and accepts it, `reject` refuses it. The stored object never changes.",
+    )
+    validation: ValidationPolicy = Field(
+        default="note",
+        description="What happens to received objects after their C-STORE response, once their "
+        "series is quiet. `note`: they are held against the standard, and `isocenter status "
+        "--validation` tells what was found. `quarantine`: those with errors are hidden as well, "
+        "as by `isocenter delete`, until somebody restores them. `never`: nothing.",
     )
 
 

@@ -22,6 +22,7 @@ Durability = Literal["group", "os"]
 """What a C-STORE success promises: survival of a power loss, or of a crash of the program."""
 
 ConflictPolicy = Literal["quarantine", "reject"]
+ValidationPolicy = Literal["never", "note", "quarantine"]
 """What happens to an object that carries a stored SOP Instance UID but other bytes."""
 
 CalledAECheck = Literal["beyond-loopback", "always", "never"]

@@ -33,6 +33,7 @@ from isocenter.server.engine import ArchiveInstances, ArchiveQueries, ArchiveSin
 from isocenter.server.peers import PeerAddresses, Peers
 from isocenter.server.tls import CallingTLS
 from isocenter.server.transcoder import Transcoder
+from isocenter.server.validation import ValidationDesk
 from isocenter.server.workflow_engine import KeptSteps, WorklistQueries
 from isocenter.services.acceptance import Acceptance
 from isocenter.services.destination import Address, Destinations
@@ -99,6 +100,11 @@ class NodeServices:
             config, archive, workflow, peers, self._destinations, audit
         )
         self.deletion = DeletionDesk(config, archive, workflow)
+        self._validation = (
+            None
+            if config.storage.validation == "never"
+            else ValidationDesk(config, archive, workflow)
+        )
         services: dict[str, Service] = {
             VERIFICATION: VerificationProvider(),
             STORAGE_COMMITMENT_PUSH: self.commitment.provider,
@@ -115,6 +121,8 @@ class NodeServices:
         """End what the services have under way, once no association is left."""
         await self.commitment.stop()
         await self.deletion.stop()
+        if self._validation is not None:
+            await self._validation.stop()
         self._destinations.close()
         self._transcoder.close()
         await asyncio.sleep(0)  # let the connections hear of it

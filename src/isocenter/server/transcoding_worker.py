@@ -12,9 +12,10 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from mmap import ACCESS_READ, ALLOCATIONGRANULARITY, mmap
 from struct import Struct
+from typing import Protocol
 
 from isocenter.encoding.errors import TruncatedDataSet
 from isocenter.encoding.forms import Buffer
@@ -36,7 +37,16 @@ _GRACE = 2  # seconds
 _GATHERED_BELOW = 1 << 20
 """Bytes; larger parts are written as they are."""
 
-Convert = Callable[[memoryview, str, str, int], Conversion]
+
+class Result(Protocol):
+    """What comes of a data set: parts, and their length together."""
+
+    length: int
+
+    def __iter__(self) -> Iterator[Buffer]: ...
+
+
+Convert = Callable[[memoryview, str, str, int], Result]
 
 
 def main(convert: Convert = Conversion) -> None:

@@ -30,6 +30,9 @@ reason.
 * As a receiver it reads every object in the transfer syntax of the last presentation context that
   it accepted; Isocenter proposes what it will most likely use last.
 * DCMTK reads a UID whose VR is UN as no UID and announces another one.
+* DCMTK 3.6.7 stops answering when a presentation context lists more than 50 transfer syntaxes; the
+  probe proposes 32 at most. With a certificate over an elliptic curve it takes no TLS 1.2.
+* Orthanc 1.10.1 accepts presentation contexts for deflated objects and never answers their C-STORE.
 * dcmjs-dimse decodes and encodes anew what it stores, and Orthanc what it sends: their objects are
   compared by their pixels and identifying elements, not byte by byte.
 * dcmjs-dimse encodes an empty number as 0, so that its worklist queries ask for a Pregnancy Status

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.matrix.cells import ALL_CELLS, LACKING
+from isocenter.conformance.statement.proofs import read_proofs, recorded_proofs
+from tests.interop.matrix.cells import ALL_CELLS, FIND, LACKING, VERIFICATION, Cell, Direction
 from tests.interop.matrix.document import without_versions
+from tests.interop.matrix.record import kind_of, update
 from tests.support.processes import run
 
 ROOT = Path(__file__).parents[3]
@@ -33,3 +35,23 @@ def test_the_document_is_what_make_interop_writes_when_everything_passes(
 
 def test_what_a_peer_lacks_names_real_cells():
     assert LACKING.keys() <= set(ALL_CELLS)
+
+
+def test_the_record_for_the_statement_has_every_cell_that_is_proven():
+    on_record = {(one.service, one.role, one.peer) for one in recorded_proofs() if one.passed_on}
+    proven = {kind_of(cell) for cell in ALL_CELLS if cell not in LACKING}
+    assert on_record == proven, "run `make interop` and commit proofs.json"
+
+
+def test_the_record_keeps_when_a_test_last_passed(tmp_path: Path):
+    record = tmp_path / "data" / "proofs.json"
+    echo = Cell(Direction.ASKS, VERIFICATION, "DCMTK")
+    find = Cell(Direction.ANSWERS, FIND, "Orthanc")
+    programs = {echo: {"echoscu"}, find: {"Orthanc"}}
+    tests = {echo: {"test_echo"}, find: {"test_find"}}
+    update(record, programs, tests, [], {"DCMTK": "3.6.7"}, "2026-11-01")
+    update(record, programs, tests, [find], {"DCMTK": "3.6.9"}, "2026-11-02")
+    found = {one.service: one for one in read_proofs(record.read_text())}
+    assert (found["echo"].passed_on, found["echo"].peer_version) == ("2026-11-02", "3.6.9")
+    assert (found["echo"].role, found["find"].role) == ("SCP", "SCU")
+    assert found["find"].passed_on == "2026-11-01"

@@ -6,7 +6,7 @@ from isocenter.database.database import Database
 from isocenter.database.migration import Migrations
 from isocenter.errors import IsocenterError
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 class WorkflowUnusable(IsocenterError):

@@ -150,6 +150,39 @@ deletion = Table(
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
+# What came in, held against the standard (PS3.3), a row per series. Instances are numbered by the
+# index; `wanted` is the newest that shall be judged, `judged` the newest that was.
+validation = Table(
+    "validation",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study_instance_uid", String, nullable=False),
+    Column("series_instance_uid", String, nullable=False),
+    Column("wanted", BigInteger, nullable=False),
+    Column("judged", BigInteger, nullable=False),
+    Column("instances", BigInteger, nullable=False),
+    Column("erroneous", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    Column("warnings", BigInteger, nullable=False),
+    Column("notes", BigInteger, nullable=False),
+    Column("findings", String, nullable=False),  # as JSON: each kind once, with its count
+    Column("changed_at", Float, nullable=False),
+)
+Index(
+    "validation_by_series",
+    validation.c.study_instance_uid,
+    validation.c.series_instance_uid,
+    unique=True,
+)
+
+# Up to which instance of the index nothing waits to be noticed; one row.
+validation_mark = Table(
+    "validation_mark",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("instance", BigInteger, nullable=False),
+)
+
 # What failed, the newest only; no patient data. The same cause again is the same row again.
 failure = Table(
     "failure",

@@ -26,6 +26,12 @@ def compare(sender: Capabilities, receiver: Capabilities) -> Comparison:
 
 
 def _remarks(a: View, b: View) -> Iterator[str]:
+    senders = [one for one in a.document.entities if one.initiates]
+    if any(one.converts for one in senders) and not all(one.converts for one in senders):
+        yield (
+            "A converts what its network node sends (C-MOVE, C-GET); its commands send objects as "
+            "they are."
+        )
     if b.any_entity("checks_calling_ae"):
         yield "B turns unknown calling AE titles away: enter A's AE title there."
     if b.any_entity("checks_called_ae"):

@@ -25,12 +25,14 @@ def _sending(sender: View, receiver: View, sop_class: str, offer: Offer) -> Send
     taken = receiver.offer(sop_class, "SCP")
     if taken is None or not taken.accepts:
         return _untaken(receiver, sop_class, offer)
+    converts = sender.any_entity("converts")
+    conversions = sender.document.conversions if converts else ()
     as_they_are = tuple(uid for uid in offer.proposes if uid in taken.accepts)
     converted = tuple(
         found
         for uid in offer.proposes
         if uid not in taken.accepts
-        and (found := _conversion(sender.document.conversions, uid, taken.accepts)) is not None
+        and (found := _conversion(conversions, uid, taken.accepts)) is not None
     )
     done = {*as_they_are, *(one.source for one in converted)}
     not_sent = tuple(uid for uid in offer.proposes if uid not in done)

@@ -38,7 +38,7 @@ table { border-collapse: collapse; width: 100%; margin: .4rem 0 1.4rem; font-siz
   line-height: 1.4; }
 caption { text-align: left; font-weight: 600; padding: .5rem 0; caption-side: top; }
 th, td { border: 1px solid var(--line); padding: .3rem .55rem; text-align: left;
-  vertical-align: top; overflow-wrap: anywhere; }
+  vertical-align: top; overflow-wrap: break-word; }
 th { background: var(--head); font-weight: 600; overflow-wrap: normal; }
 tbody tr:nth-child(even) { background: #fafcfe; }
 table.facts { width: auto; } table.facts th { white-space: nowrap; }
@@ -50,7 +50,8 @@ nav a span { color: var(--soft); margin-right: .5em; }
   body { font-size: 9.5pt; max-width: none; padding: 0; }
   h1 { font-size: 22pt; } h2 { font-size: 15pt; break-before: page; } h3 { font-size: 12pt; }
   h2, h3, h4, h5, h6, caption { break-after: avoid; }
-  table { font-size: 7.8pt; } thead { display: table-header-group; } tr { break-inside: avoid; }
+  table { font-size: 7.8pt; } th, td { padding: 1.5pt 4pt; } tr { break-inside: avoid; }
+  thead { display: table-header-group; }
   tbody tr:nth-child(even) { background: none; }
   th { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav a span { color: inherit; }

@@ -180,8 +180,9 @@ def _content(document: Capabilities) -> Table:
     for uid in classes:
         stored = any(entity.capability(uid, "SCP") is not None for entity in document.entities)
         sent = any(entity.capability(uid, "SCU") is not None for entity in document.entities)
-        moved = [name for name, there in (("C-STORE SCP", stored), ("C-STORE SCU", sent)) if there]
-        rows.append((uid_name(uid), uid, "N", "N", yes_no(stored), "N", joined(moved)))
+        roles = [name for name, there in (("SCU", sent), ("SCP", stored)) if there]
+        service = f"C-STORE, {joined(roles)}"
+        rows.append((uid_name(uid), uid, "N", "N", yes_no(stored), "N", service))
     return Table(
         "SOP classes, and the service that moves them",
         ("SOP class", "UID", "Created", "Read", "Stored", "Displayed", "Service"),

@@ -15,6 +15,7 @@ from isocenter.conformance.document.parts import (
     text,
 )
 from isocenter.conformance.document.wording import (
+    NO_PROOF,
     SERVICE_TITLES,
     joined,
     proven,
@@ -43,7 +44,10 @@ def services(document: Capabilities) -> Section:
         "Service and Interoperability Description",
         (),
         [
-            Section("Mapping of Services to Application Entities", [_mapping(document)]),
+            Section(
+                "Mapping of Services to Application Entities",
+                [_mapping(document), *_proofs(document)],
+            ),
             Section("DIMSE Services", (), _dimse(document)),
             not_applicable("DICOM Web Services", *WEB_SERVICES),
             not_applicable("Media Services"),
@@ -81,6 +85,24 @@ def _mapping(document: Capabilities) -> Table:
         rows.append((SERVICE_TITLES[name], *cells))
     titles = [label(entity, at) for at, entity in enumerate(document.entities)]
     return Table("Services and application entities", ("Service", *titles), rows)
+
+
+def _proofs(document: Capabilities) -> list[Block]:
+    """Every test by its name; where no run is on record, that is said."""
+    proofs = document.behaviour.proofs
+    if not proofs:
+        return text(f"Interoperability: {NO_PROOF}.")
+    rows = [
+        (
+            f"{one.service} {one.role}",
+            f"{one.peer} {one.peer_version}".strip(),
+            "\n".join(test.removeprefix("tests/interop/") for test in one.tests) or "-",
+            one.passed_on or "no run is on record",
+        )
+        for one in proofs
+    ]
+    headings = ("Service", "With", "Tests (in tests/interop)", "Last passed")
+    return [Table("Interoperability tests that prove each service", headings, rows)]
 
 
 def _dimse(document: Capabilities) -> list[Section]:

@@ -124,7 +124,7 @@ def _transfer_capabilities(entities: Sequence[ApplicationEntity]) -> list[Fields
             known += [uid for uid in one.syntaxes if uid not in known]
     return [
         {
-            "cn": f"{uid_name(sop_class)} {role}",
+            "cn": f"{uid_name(sop_class)} ({sop_class}) {role}",  # names of retired ones recur
             "dicomSOPClass": sop_class,
             "dicomTransferRole": role,
             "dicomTransferSyntax": found,

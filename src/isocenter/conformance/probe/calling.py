@@ -59,6 +59,12 @@ class ContextAnswered:
     result: int
     transfer_syntax: str
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is accepted, in a transfer syntax that was proposed."""
+        accepted = self.result == ContextAnswer.ACCEPTANCE
+        return accepted and self.transfer_syntax in self.proposed.transfer_syntaxes
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

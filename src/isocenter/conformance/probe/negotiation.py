@@ -66,7 +66,7 @@ def ask_first(caller: Caller, findings: Findings) -> Negotiated:
         findings.unusable(answer)
         return negotiated
     context = answer.contexts[0]
-    negotiated.verification = context.result == ContextAnswer.ACCEPTANCE
+    negotiated.verification = context.usable
     negotiated.window = answer.information.asynchronous_operations_window or (1, 1)
     if not negotiated.verification:
         findings.fail(
@@ -89,7 +89,7 @@ def ask_unknown(caller: Caller, negotiated: Negotiated, findings: Findings) -> N
     answer = caller.call([VERIFICATION_CONTEXT, find_context(UNKNOWN_SOP_CLASS)])
     if answer.accepted:
         result = answer.contexts[1].result
-        negotiated.stores_unknown = result == ContextAnswer.ACCEPTANCE
+        negotiated.stores_unknown = answer.contexts[1].usable
         if negotiated.stores_unknown:
             findings.note("unknown-sop-class-accepted", "A private SOP class is accepted.")
         else:
@@ -160,6 +160,8 @@ def ask_extended(
 
 def refusal(result: int) -> str:
     """The answer to a context, in words."""
+    if result == ContextAnswer.ACCEPTANCE:
+        return "accepted in a transfer syntax that was not proposed"
     known = {int(answer): words for answer, words in _REFUSALS.items()}
     return known.get(result, f"reserved answer {result}")
 

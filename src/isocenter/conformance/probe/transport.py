@@ -19,7 +19,6 @@ from isocenter.conformance.capabilities import Suite, TransportSecurity
 from isocenter.conformance.probe.calling import Caller
 from isocenter.conformance.probe.findings import Findings
 from isocenter.services.verification_scu import VERIFICATION_CONTEXT
-from isocenter.upperlayer.tls_failures import tls_failure
 
 if TYPE_CHECKING:
     from isocenter.services.association import Destination
@@ -143,11 +142,10 @@ class _Trials:
                 agreed = secured.cipher()
                 return agreed[0] if agreed else None
         except (OSError, ValueError) as error:
-            if identifier and isinstance(error, OSError):
-                peer = f"{to.host}:{to.port}"
-                self._findings.note(
-                    identifier, f"The peer takes no {name}.", tls_failure(peer, error)
-                )
+            if identifier:
+                words = getattr(error, "reason", None) or str(error) or "the connection ended"
+                evidence = words.replace("_", " ").lower()
+                self._findings.note(identifier, f"The peer takes no {name}.", evidence)
             return None
 
 

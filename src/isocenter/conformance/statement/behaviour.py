@@ -107,7 +107,7 @@ def matching(tag: int, vr: str) -> Iterator[str]:
     found = _parsed(tag, vr, "A*")
     if isinstance(found, AnyOf) and found.patterns:
         yield "wildcard"
-    several = _parsed(tag, vr, r"20240229\20240301" if vr in trials else r"1\2")
+    several = _parsed(tag, vr, r"20240229\20240301" if vr in ("DA", "DT") else r"10\11")
     if vr != "UI" and isinstance(several, AnyOf) and len(several.values) > 1:
         yield "multiple values"
     empty = _parsed(tag, vr, '""')

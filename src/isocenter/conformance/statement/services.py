@@ -39,6 +39,7 @@ from isocenter.upperlayer.user_information import ExtendedNegotiation, RoleSelec
 Contexts = Sequence[tuple[str, Sequence[str]]]
 
 ALL_SYNTAXES = tuple(TRANSFER_SYNTAXES)
+STORAGE = tuple(sorted(STORAGE_SOP_CLASSES, key=lambda uid: [int(n) for n in uid.split(".")]))
 
 
 def node_entity(config: Config, connections: Sequence[str]) -> ApplicationEntity:
@@ -52,6 +53,7 @@ def node_entity(config: Config, connections: Sequence[str]) -> ApplicationEntity
         "objects to the destinations of C-MOVE and reports of storage commitment.",
         initiates=True,
         accepts=True,
+        converts=True,
         checks_called_ae=any(
             not config.answers_to("?", listener) for listener in config.all_listeners.values()
         ),
@@ -113,7 +115,7 @@ class _Nothing:
 
 def _node_capabilities(config: Config) -> Iterator[TransferCapability]:
     acceptance = acceptance_of(config)
-    for sop_class in (*SERVICE_OF_SOP_CLASS, *sorted(STORAGE_SOP_CLASSES)):
+    for sop_class in (*SERVICE_OF_SOP_CLASS, *STORAGE):
         accepts = _accepted(acceptance, sop_class)
         is_commitment = sop_class == STORAGE_COMMITMENT_PUSH
         yield TransferCapability(
@@ -157,7 +159,7 @@ def _tool_capabilities() -> Iterator[TransferCapability]:
         *(find_context(uid) for uid in queried if uid),
         COMMITMENT_CONTEXT,
         *PROCEDURE_STEP_CONTEXTS,
-        *((sop_class, ALL_SYNTAXES) for sop_class in sorted(STORAGE_SOP_CLASSES)),
+        *((sop_class, ALL_SYNTAXES) for sop_class in STORAGE),
     )
     for sop_class, syntaxes in contexts:
         yield _proposing(sop_class, "SCU", syntaxes)
@@ -169,7 +171,7 @@ def _received_by_get() -> dict[str, list[str]]:
     """What C-GET takes: of the usual classes, and of one that is named (`get --sop-class`)."""
     usual = [uid for uid, _ in get_contexts(STUDY_ROOT.get)[1:]]
     received: dict[str, list[str]] = {}
-    for sop_class in dict.fromkeys((*usual, *sorted(STORAGE_SOP_CLASSES))):
+    for sop_class in dict.fromkeys((*usual, *STORAGE)):
         for _, syntaxes in get_contexts(STUDY_ROOT.get, [sop_class])[1:]:
             known = received.setdefault(sop_class, [])
             known += [syntax for syntax in syntaxes if syntax not in known]
