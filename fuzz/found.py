@@ -25,4 +25,11 @@ FOUND: tuple[tuple[str, str, str], ...] = (
         "documented; it is refused (0117).",
         "tests/services/scu/test_received_files.py::test_uids_that_no_file_can_have_are_refused",
     ),
+    (
+        "query",
+        "SQLAlchemy remembered hundreds of statements with all the values in them: three megabytes "
+        "for a list of a hundred names, of which a peer could make any number.",
+        "tests/archive/query/test_remembered_statements.py"
+        "::test_long_lists_are_forgotten_when_they_are_answered",
+    ),
 )

@@ -29,6 +29,10 @@ from isocenter.archive.query.visibility import (
 
 _SHAPES = 512
 
+_LONGEST_REMEMBERED = 16
+"""Values and patterns of a statement that SQLAlchemy may remember. It keeps hundreds of statements,
+each with the values that came with it first; a hundred names take three megabytes."""
+
 
 class Question(NamedTuple):
     """What is asked of the database."""
@@ -65,6 +69,8 @@ def execute(connection: Connection, question: Question) -> Rows:
     shapes = [_shape(tag, criterion) for tag, criterion in question.criteria.items()]
     if question.intervals or None in shapes:
         sees = None if question.labels is None else seeing(question.labels)
+        if _length(question.criteria) > _LONGEST_REMEMBERED:
+            connection = connection.execution_options(compiled_cache=None)
         return connection.execute(_select(question, sees))
     labels = question.labels
     shape = (question.at, question.returned, tuple(shapes), question.first_instance)
@@ -77,6 +83,11 @@ def execute(connection: Connection, question: Question) -> Rows:
     cursor = connection.connection.cursor()
     cursor.execute(sql, bound)
     return cursor
+
+
+def _length(criteria: Mapping[int, Criterion]) -> int:
+    lists = (c for c in criteria.values() if isinstance(c, AnyOf))
+    return sum(len(c.values) + len(c.patterns) for c in lists)
 
 
 def _select(question: Question, sees: Sees | None) -> Select[Any]:
