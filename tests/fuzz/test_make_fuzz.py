@@ -10,6 +10,7 @@ import pytest
 from fuzz.__main__ import shares
 from fuzz.corpus import write_corpus, write_words
 from fuzz.found import FOUND
+from fuzz.process import sql_modules
 from fuzz.report import line, page, total
 from fuzz.session import Result, run_session
 from fuzz.target import load_target, target_names
@@ -28,6 +29,12 @@ def test_a_session_counts_executions_and_branches(tmp_path: Path):
     assert result.executions >= 3000
     assert result.coverage > 20
     assert list((tmp_path / "corpus").iterdir())
+
+
+def test_modules_that_write_sql_are_known():
+    found = sql_modules()
+    assert "isocenter.archive.query.person_names" in found
+    assert "isocenter.archive.query.criteria" not in found
 
 
 def test_seeds_and_words_become_files(tmp_path: Path):

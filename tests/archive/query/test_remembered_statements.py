@@ -1,4 +1,4 @@
-"""What is remembered of queries, so that the next one is cheaper, takes no more memory than that."""
+"""What is remembered of queries, so that the next one is cheaper, takes little memory."""
 
 import gc
 import shutil

@@ -31,6 +31,10 @@ _CHECKPOINT_PAGES = 8_000
 _LOG_BYTES = 64 * 1024 * 1024
 _POOLED_READERS = 8
 
+# Of queries that are remembered in compiled form, up to half a megabyte each, and half as many
+# again before any is forgotten; workstations ask a few again and again.
+_REMEMBERED_STATEMENTS = 128
+
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 
@@ -119,5 +123,6 @@ def reading_engine(path: Path) -> Engine:
         poolclass=QueuePool,
         pool_size=_POOLED_READERS,
         max_overflow=-1,
+        query_cache_size=_REMEMBERED_STATEMENTS,
         hide_parameters=True,  # they may be patients' names, and errors are logged
     )

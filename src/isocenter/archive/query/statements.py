@@ -29,9 +29,9 @@ from isocenter.archive.query.visibility import (
 
 _SHAPES = 512
 
-_LONGEST_REMEMBERED = 16
-"""Values and patterns of a statement that SQLAlchemy may remember. It keeps hundreds of statements,
-each with the values that came with it first; a hundred names take three megabytes."""
+_LONGEST_REMEMBERED = 8
+"""Values and patterns of a statement that SQLAlchemy may remember. It keeps many statements, each
+with the values that came with it first; a hundred names take three megabytes."""
 
 
 class Question(NamedTuple):
