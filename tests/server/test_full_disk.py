@@ -22,7 +22,8 @@ from tests.server.support_nodes import assert_all_there, configured, eventually,
 from tests.support.node import Node
 
 MIB = 1 << 20
-DISK = 24 * MIB
+DISK = 32 * MIB
+BALLAST = 16 * MIB  # more than the reserve, so that there is room without it
 OUT_OF_RESOURCES = 0xA700
 
 # For real: a small file system of its own
@@ -30,7 +31,7 @@ OUT_OF_RESOURCES = 0xA700
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """An empty file system of 24 MiB."""
+    """An empty file system of `DISK` bytes."""
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     folder = tmp_path / "disk"
@@ -103,7 +104,7 @@ def store_again(node: Node, uid: str) -> Instance:
 def test_a_full_disk(disk: Path, tmp_path: Path, reserve: str, pixels: int, durability: str):
     options = configured(tmp_path, f'[storage]\nreserve = "{reserve}"\ndurability = "{durability}"')
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(8 * MIB))
+    ballast.write_bytes(bytes(BALLAST))
     with Node(disk / "data", *options) as node:
         taken = fill_up(node, pixels)
         if reserve == "0 B":  # then the index may lack room as well, and queries say so
@@ -124,7 +125,7 @@ def test_a_full_disk_keeps_nobody_from_stopping(disk: Path, tmp_path: Path, free
     """Nothing can be written any more, not even the index; the next start finds everything."""
     options = configured(tmp_path, '[storage]\nreserve = "0 B"\n')
     ballast = disk / "ballast"
-    ballast.write_bytes(bytes(4 * MIB))
+    ballast.write_bytes(bytes(BALLAST))
     with Node(disk / "data", *options) as node:
         taken = fill_up(node, 700_000)
         taken += fill_up_further(node, taken)

@@ -5,11 +5,12 @@ import time
 from pathlib import Path
 
 RESERVE = 64 * 1024 * 1024
-CHECK_SECONDS = 1.0
+CHECK_SECONDS = 0.02
+"""In a second, fast senders write more than the reserve."""
 
 
 class Room:
-    """Remembers for a second whether more than `reserve` bytes are free below `folder`."""
+    """Remembers for a moment whether more than `reserve` bytes are free below `folder`."""
 
     def __init__(self, folder: Path, reserve: int = RESERVE) -> None:
         self._folder = folder

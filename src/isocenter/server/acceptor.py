@@ -150,7 +150,10 @@ class AssociationAcceptor:
             return  # the peer did not wait
         association.identity = outcome
         rights = rights_of(peer)
-        if isinstance(outcome, Verified):
+        listener = self._config.all_listeners[association.listener]
+        if (rejection := self._rejection(association, request, peer, listener)) is not None:
+            self._reject(association, request, rejection)  # too many others came meanwhile
+        elif isinstance(outcome, Verified):
             self._audit.authenticated(association, outcome.user)
             scope = rights.scope.narrowed(outcome.scope)
             self._accept(association, request, peer, replace(rights, scope=scope))

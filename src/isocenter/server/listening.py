@@ -16,11 +16,14 @@ from isocenter.server.config_security import Listener
 NO_ROOM_SECONDS = 0.1
 """How long nothing is accepted after the system refused to, for want of file descriptors say."""
 
-Take = Callable[[str, socket.socket, str], None]
+Take = Callable[[str, socket.socket, str], bool]
 """Gets a connection: the name of its listener, the connection, and the host at its other end."""
 
 OnListening = Callable[[Mapping[str, int]], None]
 """Hears the port of each listener, by name, once the node can be connected to."""
+
+BUSY_SECONDS = 0.01
+"""How long a connection is kept that nobody can take just now, before it is offered again."""
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +103,12 @@ async def _accept(name: str, bound: socket.socket, take: Take) -> None:
             log.error("could not accept a connection", error=error.strerror)
             await asyncio.sleep(NO_ROOM_SECONDS)
             continue
-        take(name, connection, address[0])
+        try:
+            while not take(name, connection, address[0]):
+                await asyncio.sleep(BUSY_SECONDS)  # others wait in the kernel's queue
+        except asyncio.CancelledError:
+            connection.close()
+            raise
 
 
 def _bind(listener: Listener) -> socket.socket:

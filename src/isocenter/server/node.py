@@ -103,9 +103,10 @@ class Node:
         """How many connections are open."""
         return len(self._associations)
 
-    def accept(self, listener: str, connection: socket.socket, host: str) -> None:
-        """Serve a connection that came in over a listener."""
+    def accept(self, listener: str, connection: socket.socket, host: str) -> bool:
+        """Serve a connection that came in over a listener; there is always room for it."""
         self.take(Arrival(connection.detach(), listener, host, crowded=False))
+        return True
 
     def take(self, arrival: Arrival) -> None:
         """Serve a connection; where it says `crowded` its association will be rejected."""

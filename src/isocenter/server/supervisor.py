@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import socket
-from contextlib import ExitStack, suppress
+from collections import deque
+from contextlib import ExitStack
 from multiprocessing.process import BaseProcess
 
 import structlog
@@ -72,6 +73,7 @@ class WorkerHandle:
         self.ready = False
         self.connections: set[int] = set()  # their numbers
         self._handed_over = 0
+        self._to_close: deque[int] = deque()
         self._heard = bytearray()
         context = multiprocessing.get_context("spawn")
         self.control, theirs = socket.socketpair()
@@ -110,9 +112,17 @@ class WorkerHandle:
         return number
 
     def close(self, number: int) -> None:
-        """Have a connection closed; if the worker is too busy to hear of it, it stays."""
-        with suppress(OSError):
-            self.control.send(MESSAGE.pack(CLOSE, number, 0))
+        """Have a connection closed, as soon as the worker is not too busy to hear of it."""
+        self._to_close.append(number)
+        self._tell_to_close()
+
+    def _tell_to_close(self) -> None:
+        while self._to_close:
+            try:
+                self.control.send(MESSAGE.pack(CLOSE, self._to_close[0], 0))
+            except OSError:  # it will hear of it when it has said something itself
+                return
+            self._to_close.popleft()
 
     def hear(self, admission: Admission[Handed]) -> bool:
         """Take in what the worker says; return whether it is still there."""
@@ -133,6 +143,7 @@ class WorkerHandle:
                 self.connections.discard(number)
                 admission.closed((self.number, number))
         del self._heard[:whole]
+        self._tell_to_close()
         return bool(said)
 
 
@@ -186,19 +197,25 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*accepting, return_exceptions=True)
 
-    def _take(self, listener: str, connection: socket.socket, host: str) -> None:
-        with connection:
-            self._assign(listener, connection, host)
+    def _take(self, listener: str, connection: socket.socket, host: str) -> bool:
+        """Hand a connection over; False where all workers are too busy to be told of it."""
+        if not self._assigned(listener, connection, host):
+            return False
+        connection.close()  # ours: the worker has its own
+        return True
 
-    def _assign(self, listener: str, connection: socket.socket, host: str) -> None:
+    def _assigned(self, listener: str, connection: socket.socket, host: str) -> bool:
         wish = TURN_AWAY if self._admission.is_crowded(host) else SERVE
         ready = [worker for worker in self._workers.values() if worker.ready]
         for worker in sorted(ready, key=lambda worker: worker.load):
             number = worker.hand_over(connection, wish, self._listeners.index(listener))
             if number is not None:
                 self._admit(worker.number, number, host)
-                return
+                return True
+        if ready:
+            return False
         log.error("no worker could take a connection")
+        return True
 
     def _admit(self, worker: int, number: int, host: str) -> None:
         expelled = self._admission.connected((worker, number), host)

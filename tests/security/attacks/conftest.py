@@ -43,13 +43,29 @@ class Ledger:
         assert_stored(self._node.data, self.acknowledged)
 
 
+class AttackedNode(Node):
+    """Its log begins anew with each attack: ports, which name peers there, come again and again."""
+
+    _seen = 0
+
+    def log(self) -> str:
+        return self.whole_log()[self._seen :]
+
+    def whole_log(self) -> str:
+        return super().log()
+
+    def begin_log(self) -> None:
+        self._seen = len(self.whole_log())
+
+
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AttackedNode]:
     """The node that all attacks share, with its pools grown to their size."""
     folder = tmp_path_factory.mktemp("attacked")
-    with Node(folder / "data", *configured(folder, SETTINGS)) as running:
+    with AttackedNode(folder / "data", *configured(folder, SETTINGS)) as running:
         _warm_up(running)
         yield running
+        running._seen = 0
 
 
 def _warm_up(node: Node) -> None:
@@ -69,11 +85,11 @@ def _ledger(node: Node) -> Ledger:
 
 
 @pytest.fixture(scope="module")
-def ledger(node: Node, _ledger: Ledger) -> Iterator[Ledger]:
+def ledger(node: AttackedNode, _ledger: Ledger) -> Iterator[Ledger]:
     """What the shared node has acknowledged; after a file's attacks all of it is there."""
     yield _ledger
     _ledger.check()
-    assert PATIENT not in node.log()
+    assert PATIENT not in node.whole_log()
 
 
 @pytest.fixture
@@ -96,5 +112,8 @@ def honest(request: pytest.FixtureRequest) -> Iterator[Honest | None]:
     if "node" not in request.fixturenames or not request.node.get_closest_marker("attack"):
         yield None
         return
-    with under_attack(request.getfixturevalue("node")) as peer:
+    attacked = request.getfixturevalue("node")
+    if isinstance(attacked, AttackedNode):
+        attacked.begin_log()
+    with under_attack(attacked) as peer:
         yield peer

@@ -29,7 +29,7 @@ HONEST = "127.0.0.2"
 MEMORY_SLACK = 24 * MIB
 """What allocators, caches and thread pools may keep of one attack."""
 
-FILE_SLACK = 12
+FILE_SLACK = 24
 """Descriptors that they may keep: of packs of a new study, of a database for each new thread."""
 
 SOCKET_SLACK = 2

@@ -25,6 +25,9 @@ _SUBMIT = "submit"
 _OUTCOMES = "outcomes"
 _BATCH = 200
 _HEALTH_SECONDS = 1.0
+# A connection closed by another thread of this process has no handle between two reads, and
+# the standard library then raises TypeError.
+_CLOSED = (EOFError, OSError, TypeError)
 _GONE = "The process that writes the index is gone; the packs are read at the next start."
 
 Item = TypeVar("Item")
@@ -52,7 +55,7 @@ class IndexService:
         while True:
             try:
                 request, number, arguments = self._pipe.recv()
-            except (EOFError, OSError):
+            except _CLOSED:
                 break
             if request == _SUBMIT:
                 for offset, entry in enumerate(arguments):
@@ -218,7 +221,7 @@ class RemoteIndex:
         while True:
             try:
                 self.healthy, answers = self._pipe.recv()
-            except (EOFError, OSError):
+            except _CLOSED:
                 self._fail()
                 return
             for request, number, answer in answers:
