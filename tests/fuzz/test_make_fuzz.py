@@ -92,3 +92,11 @@ def test_a_target_that_does_not_exist_is_refused():
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 2
     assert "there is no target nonsense; there are" in ran.stderr
+
+
+def test_the_documented_run_is_of_all_targets_and_long_enough():
+    text = (ROOT / "docs" / "fuzzing.md").read_text()
+    executions = re.search(r"\*\*([\d,]+) executions\*\*", text)
+    assert executions is not None
+    assert int(executions[1].replace(",", "")) >= 10_000_000
+    assert all(f"| `{name}` |" in text for name in target_names())
