@@ -1,10 +1,10 @@
 """The access database of a node, `access.sqlite`: users, and the labels of studies."""
 
-import os
 from pathlib import Path
 
 from isocenter.database.database import Database
 from isocenter.database.migration import Migrations
+from isocenter.database.private_file import create_private
 from isocenter.errors import IsocenterError
 
 HEAD = "0001"
@@ -31,22 +31,7 @@ class AccessDatabase(Database):
 
     def _open(self) -> None:
         try:
-            _make_private(self.path)
+            create_private(self.path)
         except OSError as error:
             raise AccessUnusable(f"{self.path} cannot be made: {error.strerror}.") from error
         super()._open()
-
-
-def _make_private(path: Path) -> None:
-    """Make the file if it is not there; SQLite gives its log the same owner and mode."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    try:
-        fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return
-    try:
-        if os.geteuid() == 0:  # an administrator's command, beside a node of another user
-            folder = path.parent.stat()
-            os.fchown(fd, folder.st_uid, folder.st_gid)
-    finally:
-        os.close(fd)

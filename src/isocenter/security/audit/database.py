@@ -4,6 +4,7 @@ from pathlib import Path
 
 from isocenter.database.database import Database
 from isocenter.database.migration import Migrations
+from isocenter.database.private_file import create_private
 from isocenter.errors import IsocenterError
 
 HEAD = "0001"
@@ -30,8 +31,7 @@ class AuditDatabase(Database):
 
     def _open(self) -> None:
         try:
-            self.path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-            self.path.touch(OWNER_ONLY)
+            create_private(self.path)
         except OSError as error:
             raise AuditUnusable(f"{self.path.name} cannot be written: {error.strerror}.") from error
         super()._open()
