@@ -40,6 +40,13 @@ def archive_config(config: str | None, data: str | None) -> Config:
     return settings
 
 
+def existing_archive_config(config: str | None, data: str | None) -> Config:
+    """The same, of an archive that is there. Raises ConfigError, CommandFailed."""
+    settings = archive_config(config, data)
+    require_archive(settings)
+    return settings
+
+
 def log_to_standard_error() -> None:
     """What the archive has to say besides the command's own report: its errors; with -v, all."""
     from isocenter.server.logging import configure_logging

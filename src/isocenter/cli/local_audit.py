@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from isocenter.cli import exit_codes
 from isocenter.cli.failures import CommandFailed
-from isocenter.cli.local_archive import archive_config, require_archive
+from isocenter.cli.local_archive import existing_archive_config
 
 if TYPE_CHECKING:
     from isocenter.security.audit.chain import Draft
@@ -30,8 +30,7 @@ def local_trail(config: str | None, data: str | None, what: str) -> Iterator[Aud
 
     Raises CommandFailed, ConfigError, AuditUnusable and AuditUnavailable.
     """
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     from isocenter.archive.layout import AUDIT_FILE
     from isocenter.security.audit.kinds import audit_log_used
 

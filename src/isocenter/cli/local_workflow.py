@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from isocenter.cli.local_archive import archive_config, naming_the_folder, require_archive
+from isocenter.cli.local_archive import existing_archive_config, naming_the_folder
 
 if TYPE_CHECKING:
     from isocenter.archive.workflow import Workflow
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 @contextmanager
 def local_workflow(config: str | None, data: str | None) -> Iterator[Workflow]:
     """The workflow database that a command line means. Raises CommandFailed, ConfigError."""
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     from isocenter.server.running import open_workflow
 
     with naming_the_folder(settings):

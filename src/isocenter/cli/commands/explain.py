@@ -12,7 +12,7 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, show_json, show_table
 from isocenter.cli.failures import CommandFailed
-from isocenter.cli.local_archive import archive_config, archive_options, require_archive
+from isocenter.cli.local_archive import archive_options, existing_archive_config
 from isocenter.cli.negotiation_text import negotiation_lines
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 
@@ -49,8 +49,7 @@ def command(
     failure, in both directions. With an ID, one failure whole, with what was negotiated. Works
     while a node is running.
     """
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     if number is None:
         kept = _newest(settings, last)
         if as_json:

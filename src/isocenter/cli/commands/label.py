@@ -11,10 +11,9 @@ from isocenter.cli.console import harmless, plural, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.local_access import local_access
 from isocenter.cli.local_archive import (
-    archive_config,
     archive_options,
+    existing_archive_config,
     readable_index,
-    require_archive,
 )
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 
@@ -52,8 +51,7 @@ def add(
     """Give studies a label."""
     from isocenter.archive.study_labels import StudyLabels, check_label
 
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     check_label(label)
     uids = _checked_uids(studies)
     if not force:
@@ -83,8 +81,7 @@ def remove(
 
     if every is bool(studies):
         raise click.UsageError("Name studies, or give --all.")
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     uids = None if every else _checked_uids(studies)
     with local_access(settings) as database:
         changed = StudyLabels(database).remove(label, uids)
@@ -111,8 +108,7 @@ def list_(
     """List the studies that have labels, and these."""
     from isocenter.archive.study_labels import StudyLabels
 
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     with local_access(settings) as database:
         found = StudyLabels(database).list(label=label, study_uid=study, limit=limit)
     if as_json:

@@ -7,9 +7,8 @@ import click
 from isocenter.cli import exit_codes
 from isocenter.cli.console import plural, progress, show_json
 from isocenter.cli.local_archive import (
-    archive_config,
     archive_options,
-    require_archive,
+    existing_archive_config,
     show_pack_problems,
 )
 from isocenter.cli.verbosity import verbosity_options
@@ -25,8 +24,7 @@ def command(config: str | None, data: str | None, as_json: bool) -> int:
     The packs are only read. The old index stays in use until the new one is complete, and is
     kept beside it as index.sqlite.old. No node may be running on the same data.
     """
-    settings = archive_config(config, data)
-    require_archive(settings)
+    settings = existing_archive_config(config, data)
     from isocenter.archive.maintenance import reindex
 
     with progress("Reading packs") as bar:

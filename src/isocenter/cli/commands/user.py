@@ -13,7 +13,7 @@ from isocenter.cli import exit_codes
 from isocenter.cli.console import harmless, show_json, show_table
 from isocenter.cli.failures import CommandFailed
 from isocenter.cli.local_access import local_access
-from isocenter.cli.local_archive import archive_config, archive_options, require_archive
+from isocenter.cli.local_archive import archive_options, existing_archive_config
 from isocenter.cli.verbosity import Verbosity, say, verbosity_options
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def add(
     from isocenter.archive.study_labels import check_label
     from isocenter.security.users import Users, as_scope, check_name
 
-    settings = _settings(config, data)
+    settings = existing_archive_config(config, data)
     check_name(name)
     for label in labels:
         check_label(label)
@@ -80,7 +80,7 @@ def passwd(name: str, password_file: str | None, config: str | None, data: str |
     """Give a user another passcode."""
     from isocenter.security.users import Users
 
-    settings = _settings(config, data)
+    settings = existing_archive_config(config, data)
     passcode = _asked(password_file)
     with local_access(settings) as database:
         Users(database).set_passcode(name, passcode)
@@ -93,7 +93,7 @@ def passwd(name: str, password_file: str | None, config: str | None, data: str |
 @verbosity_options
 def disable(name: str, config: str | None, data: str | None) -> None:
     """Refuse a user until further notice; associations that are open stay so."""
-    _set_disabled(name, True, _settings(config, data))
+    _set_disabled(name, True, existing_archive_config(config, data))
 
 
 @command.command("enable")
@@ -102,7 +102,7 @@ def disable(name: str, config: str | None, data: str | None) -> None:
 @verbosity_options
 def enable(name: str, config: str | None, data: str | None) -> None:
     """Take a user again that was disabled."""
-    _set_disabled(name, False, _settings(config, data))
+    _set_disabled(name, False, existing_archive_config(config, data))
 
 
 @command.command("remove")
@@ -113,7 +113,7 @@ def remove(name: str, config: str | None, data: str | None) -> None:
     """Forget a user."""
     from isocenter.security.users import Users
 
-    with local_access(_settings(config, data)) as database:
+    with local_access(existing_archive_config(config, data)) as database:
         Users(database).remove(name)
     say(f"Removed the user {harmless(name)}.", Verbosity.NORMAL)
 
@@ -126,7 +126,7 @@ def list_(as_json: bool, config: str | None, data: str | None) -> None:
     """List the users, and which studies they may see."""
     from isocenter.security.users import Users
 
-    with local_access(_settings(config, data)) as database:
+    with local_access(existing_archive_config(config, data)) as database:
         users = Users(database).list()
     if as_json:
         show_json([_as_json(user) for user in users])
@@ -135,12 +135,6 @@ def list_(as_json: bool, config: str | None, data: str | None) -> None:
         show_table(headings, [_row(user) for user in users])
     else:
         say("There are no users; `isocenter user add` makes the first.", Verbosity.NORMAL)
-
-
-def _settings(config: str | None, data: str | None) -> Config:
-    settings = archive_config(config, data)
-    require_archive(settings)
-    return settings
 
 
 def _set_disabled(name: str, disabled: bool, settings: Config) -> None:
